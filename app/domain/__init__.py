@@ -1,0 +1,1 @@
+"""The vocabulary of the service: frozen, slotted dataclasses and pure functions; standard library only."""

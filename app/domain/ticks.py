@@ -1,0 +1,48 @@
+"""Ticks: each change that the exchange sent, in order, and the cursors to resume from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.errors import InvalidInput
+from app.domain.provenance import DataSource
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One packet of the stream. Prices in the instrument's currency; what the mode did not carry is None."""
+
+    id: str
+    """The instrument's id."""
+    last_price: float
+    source: DataSource
+    received_at: datetime
+    """When this service received it, UTC."""
+    last_quantity: int | None = None
+    volume: int | None = None
+    """Units traded today, cumulative."""
+    bid: float | None = None
+    """Best bid; None with an empty side."""
+    ask: float | None = None
+    open_interest: int | None = None
+    exchange_time: datetime | None = None
+    """The exchange's own clock, UTC."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """A position in the stream: the epoch changes whenever numbering restarts."""
+
+    epoch: str
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """The cursor that `str` wrote. Raises InvalidInput for anything else."""
+        epoch, colon, sequence = text.rpartition(":")
+        if not colon or not epoch or not sequence.isascii() or not sequence.isdigit() or len(sequence) > 16:
+            msg = f"{text[:40]!r} is not a cursor; send back the `cursor` of the last TickBatch unchanged"
+            raise InvalidInput(msg)
+        return cls(epoch, int(sequence))

@@ -1,0 +1,1 @@
+"""A simulated exchange behind the broker's own wire formats."""

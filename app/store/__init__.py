@@ -1,0 +1,1 @@
+"""What must last: SQLModel tables, repositories, sealed secrets."""

@@ -1,0 +1,1 @@
+"""Ticks from one upstream socket to any number of subscribers."""

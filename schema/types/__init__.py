@@ -1,0 +1,1 @@
+"""GraphQL types, one subject a file."""
