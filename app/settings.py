@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _remote_needs_a_token(self) -> "Settings":
         if not self.is_loopback and self.admin_token is None:
-            msg = f"SERVICE_HOST={self.service_host} can be reached from other machines: set ADMIN_TOKEN or use 127.0.0.1"
+            msg = f"SERVICE_HOST={self.service_host} is open to other machines: set ADMIN_TOKEN or use 127.0.0.1"
             raise ValueError(msg)
         return self
 

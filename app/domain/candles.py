@@ -109,7 +109,7 @@ class CandleSeries:
     instrument: Instrument
     interval: Interval
     start: datetime | None
-    """Beginning of the span that was asked for, inclusive; None if only a number of bars was asked for and none came."""
+    """Beginning of the span, inclusive; None if only a number of bars was asked for and none came."""
     end: datetime | None
     """End of the span, exclusive."""
     candles: tuple[Candle, ...]

@@ -28,6 +28,10 @@ class Tick:
     """The exchange's own clock, UTC."""
 
 
+MAX_SEQUENCE_DIGITS = 16
+"""More digits than a BigInt has are no sequence."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Cursor:
     """A position in the stream: the epoch changes whenever numbering restarts."""
@@ -41,8 +45,8 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """The cursor that `str` wrote. Raises InvalidInput for anything else."""
-        epoch, colon, sequence = text.rpartition(":")
-        if not colon or not epoch or not sequence.isascii() or not sequence.isdigit() or len(sequence) > 16:
+        epoch, _, sequence = text.rpartition(":")
+        if not (epoch and sequence.isascii() and sequence.isdigit() and len(sequence) <= MAX_SEQUENCE_DIGITS):
             msg = f"{text[:40]!r} is not a cursor; send back the `cursor` of the last TickBatch unchanged"
             raise InvalidInput(msg)
         return cls(epoch, int(sequence))
