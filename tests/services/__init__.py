@@ -1,0 +1,1 @@
+"""Tests of app.services and of the login pages."""
