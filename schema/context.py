@@ -1,0 +1,93 @@
+"""What resolvers find in `info.context`: the services, the caller, and the loaders of one operation.
+
+A RequestContext lives for one operation and, in a subscription, for one event: `fresh()` makes the
+next one. Loaders that lived longer would answer the first price for hours.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+
+from app.domain.errors import Forbidden
+from app.domain.instruments import Instrument
+from app.domain.provenance import Cost
+from app.domain.quotes import QuoteLimits
+from app.ports import Clock
+from app.services.history import HistoryService
+from app.services.instruments import InstrumentService
+from app.services.live import LiveQuotes, LiveTicks
+from app.services.phases import PhaseService
+from app.services.providers import ProviderBoard
+from app.services.quotes import QuoteService
+from app.services.sessions import KiteSessions
+from app.streaming.feed import LiveFeed
+from schema.loaders import QuoteLoader
+from schema.types.providers import ServerInfo
+
+
+class Role(StrEnum):
+    """What a caller may do: READER asks, ADMIN also changes things."""
+
+    READER = "READER"
+    ADMIN = "ADMIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that resolvers may use; built once by `app.main`."""
+
+    clock: Clock
+    server: ServerInfo
+    instruments: InstrumentService
+    quotes: QuoteService
+    history: HistoryService
+    phases: PhaseService
+    sessions: KiteSessions
+    providers: ProviderBoard
+    feed: LiveFeed
+    live_quotes: LiveQuotes
+    live_ticks: LiveTicks
+    quote_limits: QuoteLimits
+
+
+class RequestContext:
+    """One operation's context. Not shared between operations; used on the event loop only."""
+
+    __slots__ = ("cost", "quote_loader", "role", "services", "started_at")
+
+    def __init__(self, services: Services, role: Role) -> None:
+        self.services = services
+        self.role = role
+        self.cost = Cost()
+        self.quote_loader = QuoteLoader(services.quotes, self.cost)
+        self.started_at: datetime = services.clock.now()
+
+    def fresh(self) -> "RequestContext":
+        """The context of the next event: same caller, new loaders, nothing spent."""
+        return RequestContext(self.services, self.role)
+
+    def extensions(self) -> dict[str, object]:
+        """`extensions.cost` of the response."""
+        cost = self.cost
+        return {
+            "cost": {
+                "upstreamCalls": cost.upstream_calls,
+                "fromStream": cost.from_stream,
+                "fromCache": cost.from_cache,
+            }
+        }
+
+    def require_admin(self) -> None:
+        """Raises Forbidden unless the caller is ADMIN."""
+        if self.role is not Role.ADMIN:
+            msg = "this needs the role ADMIN: send the header `Authorization: Bearer ADMIN_TOKEN`"
+            raise Forbidden(msg)
+
+    def instrument(self, instrument_id: str) -> Instrument:
+        """The instrument with this id. Raises InvalidInput or UnknownInstrument."""
+        return self.services.instruments.require(instrument_id)
+
+
+Info = strawberry.Info[RequestContext, None]

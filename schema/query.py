@@ -1,0 +1,153 @@
+"""Query: what can be asked. Each resolver names its service and hands the domain object over."""
+
+import asyncio
+from typing import Annotated
+
+import strawberry
+
+from app.domain.candles import CandleSeries, Interval
+from app.domain.errors import MarketDataError
+from app.domain.feeds import KiteSession, ProviderStatus
+from app.domain.instruments import Exchange, Instrument
+from app.domain.phases import MarketPhase
+from app.domain.quotes import Quote
+from schema.arguments import (
+    From,
+    Ids,
+    IncludeForming,
+    InstrumentId,
+    Last,
+    MaxAgeMs,
+    To,
+    check_ids,
+    check_max_age,
+    find_each,
+)
+from schema.context import Info, RequestContext
+from schema.search import InstrumentConnection, search
+from schema.types.candles import CandleSeriesType
+from schema.types.instruments import InstrumentConnectionType, InstrumentFilterInput, InstrumentType
+from schema.types.phases import MarketPhaseType
+from schema.types.providers import KiteSessionType, ProviderStatusType, ServerInfo, ServerInfoType
+from schema.types.quotes import QuoteType
+
+ExchangeArgument = Annotated[Exchange, strawberry.argument(description="The exchange.")]
+
+
+@strawberry.type
+class Query:
+    """What can be asked."""
+
+    @strawberry.field(graphql_type=ServerInfoType, description="The service itself.")
+    def server(self, info: Info) -> ServerInfo:
+        """What the server says of itself."""
+        return info.context.services.server
+
+    @strawberry.field(
+        graphql_type=InstrumentType | None, description="One instrument; null with an error for an id that is unknown."
+    )
+    def instrument(self, info: Info, id: InstrumentId) -> Instrument:  # noqa: A002 - the contract's name
+        """The instrument with this id."""
+        return info.context.instrument(id)
+
+    @strawberry.field(
+        graphql_type=list[InstrumentType | None],
+        description="In the order asked; null, with an error at that index, for an id that does not exist.",
+    )
+    def instruments(self, info: Info, ids: Ids) -> list[Instrument | MarketDataError]:
+        """The instruments with these ids; an error stands in the place of an unknown one."""
+        check_ids(ids)
+        return find_each(info.context, ids)
+
+    @strawberry.field(
+        graphql_type=InstrumentConnectionType,
+        description="Ranked search in the instrument master: symbols, names, and for derivatives what a trader types, "
+        "such as `nifty 24500 ce`. With an empty text and a filter: all that the filter leaves, in natural order.",
+    )
+    def search_instruments(
+        self,
+        info: Info,
+        text: Annotated[str, strawberry.argument(description="What to look for, at most 100 characters.")],
+        filter: Annotated[  # noqa: A002 - the contract's name
+            InstrumentFilterInput | None, strawberry.argument(description="Narrows the search.")
+        ] = None,
+        first: Annotated[int, strawberry.argument(description="Results on this page, 1 to 100.")] = 20,
+        after: Annotated[str | None, strawberry.argument(description="`endCursor` of the page before.")] = None,
+    ) -> InstrumentConnection:
+        """A page of search results, best first."""
+        narrow = None if filter is None else filter.to_domain()
+        return search(info.context.services.instruments, text, narrow, first=first, after=after)
+
+    @strawberry.field(
+        graphql_type=QuoteType | None, description="The price of one instrument; null with an error if it has none."
+    )
+    async def quote(
+        self,
+        info: Info,
+        id: InstrumentId,  # noqa: A002 - the contract's name
+        max_age_ms: MaxAgeMs = None,
+    ) -> Quote:
+        """The price of one instrument, batched with every other of the operation."""
+        check_max_age(max_age_ms)
+        return await info.context.quote_loader.load((info.context.instrument(id), max_age_ms))
+
+    @strawberry.field(
+        graphql_type=list[QuoteType | None],
+        description="In the order asked; null, with an error at that index, for each id that could not be priced.",
+    )
+    async def quotes(self, info: Info, ids: Ids, max_age_ms: MaxAgeMs = None) -> list[Quote | BaseException]:
+        """The prices of many instruments; an error stands in the place of one that has none."""
+        check_ids(ids)
+        check_max_age(max_age_ms)
+        found = find_each(info.context, ids)
+        return await asyncio.gather(*(_price(info.context, item, max_age_ms) for item in found), return_exceptions=True)
+
+    @strawberry.field(
+        graphql_type=CandleSeriesType,
+        description="With `last` and `to`: the last N bars before `to`. With `from`: the bars in [from, to). With "
+        "neither: the last 100.",
+    )
+    async def candles(  # noqa: PLR0913 - the contract's arguments
+        self,
+        info: Info,
+        id: InstrumentId,  # noqa: A002 - the contract's name
+        *,
+        interval: Annotated[Interval, strawberry.argument(description="The length of each bar.")],
+        start: From = None,
+        end: To = None,
+        last: Last = None,
+        include_forming: IncludeForming = False,
+    ) -> CandleSeries:
+        """The bars of one instrument."""
+        context = info.context
+        return await context.services.history.candles(
+            context.instrument(id),
+            interval,
+            start=start,
+            end=end,
+            last=last,
+            include_forming=include_forming,
+            cost=context.cost,
+        )
+
+    @strawberry.field(graphql_type=MarketPhaseType, description="What an exchange is doing now, by the calendar.")
+    def market_phase(self, info: Info, exchange: ExchangeArgument = Exchange.NSE) -> MarketPhase:
+        """The exchange's present phase."""
+        services = info.context.services
+        return services.phases.exchange_phase(exchange, services.clock.now())
+
+    @strawberry.field(graphql_type=list[ProviderStatusType], description="The state of every configured source.")
+    def providers(self, info: Info) -> list[ProviderStatus]:
+        """Streams, sessions and budgets of the sources."""
+        return list(info.context.services.providers.providers())
+
+    @strawberry.field(graphql_type=KiteSessionType, description="Whether someone is logged in to Kite, and where to.")
+    def kite_session(self, info: Info) -> KiteSession:
+        """The Kite login."""
+        return info.context.services.sessions.current()
+
+
+async def _price(context: RequestContext, found: Instrument | MarketDataError, max_age_ms: int | None) -> Quote:
+    if isinstance(found, MarketDataError):
+        raise found
+    return await context.quote_loader.load((found, max_age_ms))

@@ -1,0 +1,34 @@
+"""A page of search results in Relay's words."""
+
+from dataclasses import dataclass
+
+from app.domain.instruments import Instrument, InstrumentFilter
+from app.services.instruments import InstrumentService
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Where a page stands in the whole result."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentEdge:
+    """One result with its position."""
+
+    cursor: str
+    node: Instrument
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentConnection:
+    """A page of search results, best first."""
+
+    edges: list[InstrumentEdge]
+    page_info: PageInfo
+    total_count: int

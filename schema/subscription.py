@@ -1,0 +1,83 @@
+"""Subscription: what stays live. Each generator ends with its client: its `with` blocks release the feed."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+import strawberry
+
+from app.domain.errors import MarketDataError
+from app.domain.feeds import ProviderStatus
+from app.domain.instruments import Instrument
+from app.domain.ticks import Cursor
+from app.domain.updates import QuoteUpdate, Rejection, TickBatch
+from schema.arguments import MAX_SUBSCRIBED_IDS, Ids, ThrottleMs, check_ids, check_throttle, find_each
+from schema.context import Info, RequestContext
+from schema.selection import required_mode
+from schema.types.providers import ProviderStatusType
+from schema.types.updates import QuoteUpdateType, TickBatchType
+
+
+@strawberry.type
+class Subscription:
+    """What stays live."""
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[QuoteUpdateType, None],
+        description="Newest state, merged to at most one update per `throttleMs`. The first update is a snapshot.",
+    )
+    async def quotes(self, info: Info, ids: Ids, throttle_ms: ThrottleMs = 200) -> AsyncGenerator[QuoteUpdate, None]:
+        """Quotes as they change, until the client leaves."""
+        check_throttle(throttle_ms)
+        instruments, rejected = accept(info.context, ids)
+        mode = required_mode(info.selected_fields[0].selections)
+        updates = info.context.services.live_quotes.updates(
+            instruments, mode=mode, throttle=throttle_ms / 1000, rejected=rejected, cost=info.context.cost
+        )
+        async with aclosing(updates):
+            async for update in updates:
+                yield update
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[TickBatchType, None],
+        description="Each tick, nothing merged. `after` resumes where a lost connection ended, as far as the buffer "
+        "reaches. The first batch is empty and tells the position.",
+    )
+    async def ticks(
+        self,
+        info: Info,
+        ids: Ids,
+        after: Annotated[
+            Cursor | None, strawberry.argument(description="`cursor` of the last batch that was received.")
+        ] = None,
+    ) -> AsyncGenerator[TickBatch, None]:
+        """Ticks as they come, until the client leaves."""
+        instruments, rejected = accept(info.context, ids)
+        batches = info.context.services.live_ticks.batches(instruments, after=after, rejected=rejected)
+        async with aclosing(batches):
+            async for batch in batches:
+                yield batch
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[list[ProviderStatusType], None],
+        description="The state of every source: at once, upon each change of state, and figures once a second.",
+    )
+    async def providers(self, info: Info) -> AsyncGenerator[Sequence[ProviderStatus], None]:
+        """Provider states as they change, until the client leaves."""
+        updates = info.context.services.providers.updates()
+        async with aclosing(updates):
+            async for statuses in updates:
+                yield statuses
+
+
+def accept(context: RequestContext, ids: Sequence[str]) -> tuple[list[Instrument], list[Rejection]]:
+    """The instruments of a subscription, each once, and what is not one. Raises InvalidInput for no or too many ids."""
+    check_ids(ids, MAX_SUBSCRIBED_IDS)
+    accepted: dict[str, Instrument] = {}
+    rejected: list[Rejection] = []
+    for instrument_id, found in zip(dict.fromkeys(ids), find_each(context, list(dict.fromkeys(ids))), strict=True):
+        if isinstance(found, MarketDataError):
+            rejected.append(Rejection.of(instrument_id, found))
+        else:
+            accepted[found.id] = found
+    return list(accepted.values()), rejected

@@ -1,0 +1,70 @@
+"""CandleSeries, Candle, CandleColumns: the fields of `app.domain.candles`."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from app.domain.candles import CandleState, Interval
+from app.domain.provenance import DataSource
+from schema.types.scalars import BigInt
+
+if TYPE_CHECKING:
+    from schema.types.instruments import InstrumentType
+
+field = strawberry.field
+
+
+@strawberry.type(name="Candle", description="One bar. Prices in the instrument's currency.")
+class CandleType:
+    """GraphQL's view of a domain Candle."""
+
+    time: datetime = field(description="The instant the bar opens (inclusive).")
+    epoch_seconds: BigInt = field(description="The same instant in seconds since 1970, for charting libraries.")
+    open: float = field(description="First price.")
+    high: float = field(description="Highest price.")
+    low: float = field(description="Lowest price.")
+    close: float = field(description="Last price.")
+    volume: BigInt = field(description="Units traded in the bar; 0 for indices.")
+    open_interest: BigInt | None = field(description="Open interest at the end of the bar, units; null if none.")
+    state: CandleState = field(description="Whether the bar can still change.")
+
+
+@strawberry.type(
+    name="CandleColumns",
+    description="Candles as columns of equal length, for plotting libraries and for large ranges.",
+)
+class CandleColumnsType:
+    """GraphQL's view of domain CandleColumns."""
+
+    epoch_seconds: list[BigInt] = field(description="Opening instants, seconds since 1970.")
+    open: list[float] = field(description="First prices.")
+    high: list[float] = field(description="Highest prices.")
+    low: list[float] = field(description="Lowest prices.")
+    close: list[float] = field(description="Last prices.")
+    volume: list[BigInt] = field(description="Units traded.")
+
+
+@strawberry.type(name="SourceShare", description="How many bars of a series one source gave.")
+class SourceShareType:
+    """GraphQL's view of a domain SourceShare."""
+
+    source: DataSource = field(description="The source.")
+    candles: int = field(description="Number of bars.")
+
+
+@strawberry.type(name="CandleSeries", description="Bars of one instrument, oldest first.")
+class CandleSeriesType:
+    """GraphQL's view of a domain CandleSeries."""
+
+    instrument: Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")] = field(
+        description="Whose bars they are."
+    )
+    interval: Interval = field(description="The length of each bar.")
+    start: datetime | None = field(name="from", description="Beginning of the span, inclusive.")
+    end: datetime | None = field(name="to", description="End of the span, exclusive.")
+    count: int = field(description="Number of bars.")
+    candles: list[CandleType] = field(description="The bars, oldest first.")
+    columns: CandleColumnsType = field(description="The same bars as columns.")
+    sources: list[SourceShareType] = field(description="Which source gave how many of the bars.")
+    upstream_calls: int = field(description="How many upstream calls this answer needed.")

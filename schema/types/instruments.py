@@ -1,0 +1,146 @@
+"""Instrument, with what hangs on it, and the pages of a search."""
+
+from datetime import date
+
+import strawberry
+
+from app.domain.candles import CandleSeries, Interval
+from app.domain.instruments import Exchange, Instrument, InstrumentFilter, InstrumentKind
+from app.domain.phases import MarketPhase
+from app.domain.quotes import Quote
+from schema.arguments import From, IncludeForming, Last, MaxAgeMs, To, check_max_age
+from schema.context import Info
+from schema.types.candles import CandleSeriesType
+from schema.types.phases import MarketPhaseType
+from schema.types.quotes import QuoteType
+from schema.types.scalars import BigInt
+
+field = strawberry.field
+
+
+def underlying(instrument: strawberry.Parent[Instrument], info: Info) -> Instrument | None:
+    """The instrument that a derivative is written on."""
+    if instrument.underlying_id is None:
+        return None
+    return info.context.services.instruments.find(instrument.underlying_id)
+
+
+async def quote(instrument: strawberry.Parent[Instrument], info: Info, max_age_ms: MaxAgeMs = None) -> Quote:
+    """Its price, batched with every other price of the operation."""
+    check_max_age(max_age_ms)
+    return await info.context.quote_loader.load((instrument, max_age_ms))
+
+
+async def candles(  # noqa: PLR0913 - the contract's arguments
+    instrument: strawberry.Parent[Instrument],
+    info: Info,
+    *,
+    interval: Interval,
+    start: From = None,
+    end: To = None,
+    last: Last = None,
+    include_forming: IncludeForming = False,
+) -> CandleSeries:
+    """Its bars."""
+    context = info.context
+    return await context.services.history.candles(
+        instrument, interval, start=start, end=end, last=last, include_forming=include_forming, cost=context.cost
+    )
+
+
+def phase(instrument: strawberry.Parent[Instrument], info: Info) -> MarketPhase:
+    """What its market is doing now."""
+    services = info.context.services
+    return services.phases.phase_of(instrument, services.clock.now())
+
+
+@strawberry.type(
+    name="Instrument",
+    description="A thing with a price. `id` is EXCHANGE:SYMBOL exactly as the exchange writes it: NSE:INFY, "
+    "NSE:NIFTY 50, NFO:NIFTY26DECFUT, YAHOO:^GSPC.",
+)
+class InstrumentType:
+    """GraphQL's view of a domain Instrument."""
+
+    id: strawberry.ID = field(description="EXCHANGE:SYMBOL.")
+    exchange: Exchange = field(description="Where it trades.")
+    symbol: str = field(description="The exchange's own symbol.")
+    name: str | None = field(description="Name of the company or index; null where the master leaves it empty.")
+    kind: InstrumentKind = field(description="What it is.")
+    segment: str | None = field(description="The master's own word for its segment, such as NFO-OPT.")
+    instrument_token: BigInt | None = field(description="The broker's number for it; reused after expiry.")
+    exchange_token: BigInt | None = field(description="The exchange's number for it.")
+    tick_size: float | None = field(description="Smallest price step, in the currency; null for indices.")
+    lot_size: int | None = field(description="Units per lot; null for indices.")
+    expiry: date | None = field(description="Last trading day of a derivative; else null.")
+    strike: float | None = field(description="Strike price of an option; else null.")
+    underlying: "InstrumentType | None" = field(
+        resolver=underlying,
+        graphql_type="InstrumentType | None",
+        description="The instrument a derivative is written on, where it is known.",
+    )
+    currency: str = field(description="Currency of its prices, ISO 4217.")
+    quote: QuoteType | None = field(
+        resolver=quote, graphql_type=QuoteType | None, description="Its price; null with an error if it has none."
+    )
+    candles: CandleSeriesType = field(
+        resolver=candles, graphql_type=CandleSeriesType, description="Its bars: the last N, or those of a span."
+    )
+    phase: MarketPhaseType = field(
+        resolver=phase, graphql_type=MarketPhaseType, description="What its market is doing now."
+    )
+
+
+@strawberry.type(name="PageInfo", description="Where a page stands in the whole result.")
+class PageInfoType:
+    """Relay's PageInfo."""
+
+    has_next_page: bool = field(description="Whether more follows.")
+    has_previous_page: bool = field(description="Whether something comes before.")
+    start_cursor: str | None = field(description="Cursor of the first edge; null on an empty page.")
+    end_cursor: str | None = field(description="Cursor of the last edge: send it as `after` for the next page.")
+
+
+@strawberry.type(name="InstrumentEdge", description="One search result.")
+class InstrumentEdgeType:
+    """GraphQL's view of an InstrumentEdge."""
+
+    cursor: str = field(description="Its position.")
+    node: InstrumentType = field(description="The instrument.")
+    score: float = field(description="Why it matched, best first: 1 is the very symbol, 0 the loosest match.")
+
+
+@strawberry.type(name="InstrumentConnection", description="A page of search results, best first.")
+class InstrumentConnectionType:
+    """GraphQL's view of an InstrumentConnection."""
+
+    edges: list[InstrumentEdgeType] = field(description="The results of this page.")
+    page_info: PageInfoType = field(description="Where the page stands.")
+    total_count: int = field(description="Results on all pages.")
+
+
+@strawberry.input(name="InstrumentFilter", description="Narrows a search; what is left out means any.")
+class InstrumentFilterInput:
+    """Arguments of a search, as the contract has them."""
+
+    exchanges: list[Exchange] | None = field(default=None, description="On one of these exchanges.")
+    kinds: list[InstrumentKind] | None = field(default=None, description="Of one of these kinds.")
+    underlying: strawberry.ID | None = field(default=None, description="Derivatives on this instrument's id.")
+    expiry: date | None = field(default=None, description="Expiring on this day.")
+    expiry_from: date | None = field(default=None, description="Expiring on this day or later.")
+    expiry_to: date | None = field(default=None, description="Expiring on this day or earlier.")
+    strike_from: float | None = field(default=None, description="With this strike or a higher one.")
+    strike_to: float | None = field(default=None, description="With this strike or a lower one.")
+
+    def to_domain(self) -> InstrumentFilter:
+        """The same filter in the domain's words."""
+        return InstrumentFilter(
+            exchanges=None if self.exchanges is None else frozenset(self.exchanges),
+            kinds=None if self.kinds is None else frozenset(self.kinds),
+            underlying=self.underlying,
+            expiry=self.expiry,
+            expiry_from=self.expiry_from,
+            expiry_to=self.expiry_to,
+            strike_from=self.strike_from,
+            strike_to=self.strike_to,
+        )
