@@ -111,6 +111,11 @@ class TradingCalendar:
         spans = self._spans(instrument, day, CLOSING, has_derivatives=has_derivatives)
         return spans[-1].end if spans else None
 
+    def phases_at(self, at: datetime) -> frozenset[Phase]:
+        """The phases that hold somewhere, over all classes of instruments that the calendar covers."""
+        timelines = self.timelines.values() or (self.otherwise,)
+        return frozenset(timeline.phases[timeline.index_at(at)] for timeline in timelines)
+
     def knows(self, exchange: Exchange, day: date) -> bool:
         """Whether the calendar covers an exchange's IST day."""
         timeline = self._timeline(session_class(exchange))
@@ -174,7 +179,8 @@ def build_calendar(data: CalendarData) -> TradingCalendar:
         valid_until=min(rules.group.valid_until for rules in data.classes.values()),
         timelines={session: build_timeline(session, rules) for session, rules in data.classes.items()},
         notes={
-            session: f"{data.name}, known until {rules.group.valid_until}" for session, rules in data.classes.items()
+            session: f"{rules.group.name}, known until {rules.group.valid_until}"
+            for session, rules in data.classes.items()
         },
         otherwise=Timeline((BEGINNING,), (Phase.UNKNOWN,)),
     )

@@ -73,6 +73,7 @@ class SpecialSession:
 class ExchangeGroup:
     """Exchanges that share a holiday list, and the days for which it is known, both inclusive."""
 
+    name: str
     known_from: date
     valid_until: date
     holidays: Mapping[date, Holiday]
@@ -119,12 +120,13 @@ def parse_calendar(raw: object) -> CalendarData:
 
 
 def _group(raw: object, at: str) -> ExchangeGroup:
-    item = _fields(raw, at, required=("known_from", "valid_until", "holidays", "special_sessions"))
+    item = _fields(raw, at, required=("name", "known_from", "valid_until", "holidays", "special_sessions"))
     first, last = _day(item["known_from"], f"{at}.known_from"), _day(item["valid_until"], f"{at}.valid_until")
     if not 0 <= (last - first).days <= LONGEST_CALENDAR_DAYS:
         msg = f"{at}: valid_until must come after known_from, and at most 60 years after"
         raise CalendarError(msg)
     group = ExchangeGroup(
+        name=_text(item["name"], f"{at}.name"),
         known_from=first,
         valid_until=last,
         holidays=_dated(item["holidays"], f"{at}.holidays", _holiday),
@@ -156,6 +158,9 @@ def _special(raw: object, at: str) -> SpecialSession:
     name, hours = _text(item["name"], f"{at}.name"), item["hours"]
     if hours in ("regular", "unknown"):
         return SpecialSession(name, regular=hours == "regular")
+    if hours == {}:
+        msg = f'{at}.hours: name at least one class, or write "unknown"'
+        raise CalendarError(msg)
     return SpecialSession(
         name,
         hours={

@@ -1,0 +1,1 @@
+"""Fakes that several parts use in their tests."""
