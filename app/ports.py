@@ -4,7 +4,7 @@ Providers, stores and the sandbox satisfy them; `app.runtime` joins the two side
 waits is cancel-safe: cancelling it leaves the object usable and loses nothing that was acknowledged.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -116,8 +116,13 @@ class TickSink(Protocol):
         """Every packet of the instruments that asked for every tick, in order of arrival."""
         ...
 
-    def feed_changed(self, status: FeedStatus, *, interrupted: bool) -> None:
-        """The feed's new state. `interrupted`: packets may have been lost since the last one."""
+    def feed_changed(
+        self, status: FeedStatus, *, interrupted: bool, instruments: Collection[str] | None = None
+    ) -> None:
+        """The feed's new state. `interrupted`: packets may have been lost since the last one.
+
+        `instruments`: ids that were interrupted, where the source knows it was not all of them.
+        """
         ...
 
 
@@ -127,6 +132,11 @@ class TickSource(Protocol):
     source: DataSource
     capacity: int
     """How many instruments it can carry at once."""
+
+    @property
+    def packets(self) -> int:
+        """Packets received since the start; it only grows."""
+        ...
 
     def want(self, wanted: Mapping[str, Wanted]) -> None:
         """The whole desired state by instrument id; replaces the last one and is reconciled in the background."""
