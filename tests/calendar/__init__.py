@@ -1,0 +1,1 @@
+"""Tests of the trading calendar and the phases that come from it."""
