@@ -1,0 +1,188 @@
+"""Quotes on request: from the stream, from memory, or from an upstream call that many share.
+
+Comes in: instruments, the caller's limit on age, and the operation's cost. Goes out: a quote or an error
+for each. Called by the loaders of GraphQL; the runtime owns `run()`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import anyio
+
+from app.domain.errors import InvalidInput, MarketDataError, NotPriced, RateLimited, SourceTimeout
+from app.domain.instruments import Instrument
+from app.domain.provenance import Cost
+from app.domain.quotes import Quote, StreamMode
+from app.domain.time import ist_date
+from app.ports import Clock, QuoteSource, QuoteStream
+from app.services.quote_batch import Batch, not_priced
+from app.services.quote_batches import QuoteBatches
+from app.services.quote_memory import Answer, QuoteMemory
+
+WINDOW = 0.010
+"""Seconds in which all callers share one upstream call: too short to be felt, long enough for a page's queries."""
+DEFAULT_MAX_AGE = timedelta(seconds=1)
+"""Kite sells one request a second: a younger price is not to be had for all of them."""
+LONGEST_MAX_AGE = timedelta(seconds=60)
+"""A price older than a minute is nobody's present price, whatever the caller accepts."""
+DEADLINE = 8.0
+"""Seconds a caller waits: one request by kiteconnect may take 7, and people leave after 10."""
+RENEW_SECONDS = 5.0
+"""How often the stream is told what is still asked for: well below the time it keeps an instrument for that."""
+
+
+def _forget(_: Sequence[Quote]) -> None:
+    """The hook of those who remember nothing."""
+
+
+class QuoteService:
+    """Answers each instrument from the first of: stream, memory, shared upstream call.
+
+    At most one upstream call at a time unless the source is slow; see QuoteBatches. Cancel-safe: a caller that
+    leaves cancels nobody's call. For the event loop alone; what needs a call waits unless `run()` runs.
+    """
+
+    def __init__(
+        self,
+        source: QuoteSource,
+        stream: QuoteStream,
+        clock: Clock,
+        *,
+        window: float = WINDOW,
+        deadline: float = DEADLINE,
+        remember: Callable[[Sequence[Quote]], None] = _forget,
+    ) -> None:
+        self._source = source
+        self._stream = stream
+        self._clock = clock
+        self._deadline = deadline
+        self._remember = remember
+        self._memory = QuoteMemory()
+        self._streamed: dict[str, Instrument] = {}
+        """Answered from the stream since it was last told; bounded by what it carries."""
+        self._batches = QuoteBatches(source, window=window, answered=self._keep)
+
+    async def run(self) -> None:
+        """Carry the upstream calls, and keep what is asked for in the stream, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._batches.run)
+            tasks.start_soon(self._renew)
+
+    async def quotes(
+        self, instruments: Sequence[Instrument], *, max_age: timedelta | None, cost: Cost
+    ) -> dict[str, Quote | MarketDataError]:
+        """A quote or an error for each id.
+
+        `max_age`: a remembered price must be younger; None is 1 s, more than 60 s counts as 60 s. A streamed price is
+        the present one at any age. `cost` grows by what this took. Raises InvalidInput for a negative age.
+        """
+        limit = _limit(max_age)
+        answers: dict[str, Quote | MarketDataError] = {}
+        missing = self._answer_from_stream(instruments, answers, cost)
+        missing = self._answer_from_memory(missing, limit, answers, cost)
+        if missing:
+            answers.update(await self._ask(missing, limit, cost))
+        return answers
+
+    def _answer_from_stream(
+        self, instruments: Iterable[Instrument], answers: dict[str, Quote | MarketDataError], cost: Cost
+    ) -> dict[str, Instrument]:
+        latest = self._stream.latest
+        streamed = self._streamed
+        missing: dict[str, Instrument] = {}
+        for instrument in instruments:
+            key = instrument.id
+            quote = latest(key, StreamMode.FULL)
+            if quote is None:
+                missing[key] = instrument
+            else:
+                answers[key] = quote
+                streamed[key] = instrument
+        cost.from_stream += len(answers)
+        return missing
+
+    def _answer_from_memory(
+        self,
+        wanted: dict[str, Instrument],
+        limit: timedelta,
+        answers: dict[str, Quote | MarketDataError],
+        cost: Cost,
+    ) -> dict[str, Instrument]:
+        now = self._clock.now()
+        missing: dict[str, Instrument] = {}
+        for key, instrument in wanted.items():
+            known = self._memory.younger_than(key, limit, now)
+            if known is not None and known.quote is not None:
+                answers[key] = known.quote
+                cost.from_cache += 1
+            elif known is not None:
+                answers[key] = not_priced(instrument, self._source.source)
+            elif (expired := _expired(instrument, now)) is not None:
+                answers[key] = expired
+            else:
+                missing[key] = instrument
+        return missing
+
+    async def _ask(
+        self, wanted: dict[str, Instrument], limit: timedelta, cost: Cost
+    ) -> dict[str, Quote | MarketDataError]:
+        """One answer for each, at the deadline at the latest."""
+        answers: dict[str, Quote | MarketDataError] = {}
+        joined: dict[Batch, list[str]] = {}
+        try:
+            for key, instrument in wanted.items():
+                try:
+                    joined.setdefault(self._batches.join(instrument, limit.total_seconds()), []).append(key)
+                except RateLimited as error:
+                    answers[key] = error
+            with anyio.move_on_after(self._deadline):
+                for batch in joined:
+                    await batch.done.wait()
+            for batch, keys in joined.items():
+                batch.charge(cost)
+                answers.update((key, batch.answers.get(key) or self._too_late(key)) for key in keys)
+        finally:
+            for batch, keys in joined.items():
+                self._batches.leave(batch, keys)
+        return answers
+
+    def _too_late(self, instrument_id: str) -> SourceTimeout:
+        source = self._source.source
+        return SourceTimeout(f"{source} did not price {instrument_id} within {self._deadline:g} s; ask again")
+
+    async def _renew(self) -> None:
+        while True:
+            await anyio.sleep(RENEW_SECONDS)
+            streamed, self._streamed = self._streamed, {}
+            if streamed:
+                self._stream.keep_hot(list(streamed.values()))
+
+    def _keep(self, batch: Batch) -> None:
+        """After an upstream call: remember its answers, and let the stream carry what it priced."""
+        now = self._clock.now()
+        priced: list[Quote] = []
+        for key, answer in batch.answers.items():
+            if isinstance(answer, Quote):
+                self._memory.put(key, Answer(answer.received_at, answer))
+                priced.append(answer)
+            elif isinstance(answer, NotPriced):
+                self._memory.put(key, Answer(now, None))
+        if priced:
+            self._remember(priced)
+            self._stream.keep_hot([batch.instruments[quote.id] for quote in priced])
+
+
+def _limit(max_age: timedelta | None) -> timedelta:
+    if max_age is None:
+        return DEFAULT_MAX_AGE
+    if max_age < timedelta():
+        msg = f"the age limit is {max_age.total_seconds():g} s; it must be 0 or more"
+        raise InvalidInput(msg)
+    return min(max_age, LONGEST_MAX_AGE)
+
+
+def _expired(instrument: Instrument, now: datetime) -> NotPriced | None:
+    """Why an instrument whose last day is over has no price; None for all others."""
+    if instrument.expiry is None or instrument.expiry >= ist_date(now):
+        return None
+    return NotPriced(f"{instrument.id} expired on {instrument.expiry}: it has no price any more")
