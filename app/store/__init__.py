@@ -1,1 +1,1 @@
-"""What must last: SQLModel tables, repositories, sealed secrets."""
+"""What lasts: engine, tables, migrations, repositories, sealing. Rows never leave this package."""
