@@ -1,0 +1,137 @@
+"""A sandbox exchange on an ephemeral port, in the running loop of a test.
+
+    async with running_sandbox() as sandbox:
+        token = await sandbox.login()                     # the real flow: page, button, redirect, exchange
+        kite = KiteConnect(sandbox.api_key, token, root=sandbox.url)
+        ...                                               # in a worker thread
+        await sandbox.fault("http_error", path="/quote", status=503, count=2)
+        assert sandbox.count("quote") == 1
+
+Every field of SandboxSettings can be given: `running_sandbox(rate_limits=None, tick_seconds=0.05, market=my_market)`.
+Kite's request limits are ON unless `rate_limits=None`. `sandbox.clock` is the real clock that a test can shift.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from anyio import to_thread
+
+from app.clock import SystemClock
+from app.sandbox.app import Sandbox, build_sandbox
+from app.sandbox.faults import parse_fault
+from app.sandbox.prices import Market
+from app.sandbox.serve import Address, build_market, open_sandbox
+from app.sandbox.settings import SandboxSettings
+from app.sandbox.traffic import Seen
+
+REDIRECT_URL = "http://127.0.0.1:8179/auth/kite/callback"
+
+
+class ShiftableClock:
+    """The real clock plus what a test added: `shift(hours=24)` ages every session by a day."""
+
+    def __init__(self) -> None:
+        self._real = SystemClock()
+        self._shift = timedelta()
+
+    def now(self) -> datetime:
+        """The shifted instant, UTC."""
+        return self._real.now() + self._shift
+
+    def monotonic(self) -> float:
+        """Real seconds plus the shift."""
+        return self._real.monotonic() + self._shift.total_seconds()
+
+    def shift(self, **duration: float) -> None:
+        """Jump ahead by a timedelta's keywords."""
+        self._shift += timedelta(**duration)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSandbox:
+    """A sandbox that is being served."""
+
+    address: Address
+    parts: Sandbox
+    """The parts in this process: `parts.ticker.sockets()`, `parts.sessions` ..."""
+    clock: ShiftableClock
+
+    @property
+    def url(self) -> str:
+        """Root for KITE_API_URL."""
+        return self.address.url
+
+    @property
+    def ticker_url(self) -> str:
+        """For KITE_TICKER_URL."""
+        return self.address.ticker_url
+
+    @property
+    def login_url(self) -> str:
+        """For KITE_LOGIN_URL."""
+        return self.address.login_url
+
+    @property
+    def api_key(self) -> str:
+        """For KITE_API_KEY."""
+        return self.parts.settings.api_key
+
+    @property
+    def api_secret(self) -> str:
+        """For KITE_API_SECRET."""
+        return self.parts.settings.api_secret
+
+    @property
+    def requests(self) -> list[Seen]:
+        """The last requests in order, control endpoint left out: endpoint, method, path, instruments, status."""
+        return list(self.parts.traffic.recent)
+
+    def count(self, endpoint: str) -> int:
+        """Requests of a class so far: quote, historical, instruments, session, profile, login, ticker (upgrades)."""
+        return self.parts.traffic.by_class[endpoint]
+
+    def socket_url(self, access_token: str) -> str:
+        """The ticker's address with credentials, as a client dials it."""
+        return f"{self.ticker_url}?api_key={self.api_key}&access_token={access_token}"
+
+    async def request_token(self) -> str:
+        """Log in as the user does and take the request_token out of the redirect."""
+        async with httpx.AsyncClient() as browser:
+            answer = await browser.post(self.login_url, data={"api_key": self.api_key})
+        return parse_qs(urlsplit(answer.headers["location"]).query)["request_token"][0]
+
+    async def login(self) -> str:
+        """A fresh access_token, by the whole real flow."""
+        request_token = await self.request_token()
+        checksum = hashlib.sha256(f"{self.api_key}{request_token}{self.api_secret}".encode()).hexdigest()
+        form = {"api_key": self.api_key, "request_token": request_token, "checksum": checksum}
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"{self.url}/session/token", data=form, headers={"X-Kite-Version": "3"})
+        return str(answer.raise_for_status().json()["data"]["access_token"])
+
+    async def fault(self, kind: str, **fields: Any) -> int:
+        """Cause a fault (fields: path, count, seconds, status, instrument); how many sockets or packets it reached."""
+        return await self.parts.control.inflict(parse_fault({"kind": kind, **fields}))
+
+    def heal(self) -> None:
+        """End every standing fault and stall."""
+        self.parts.faults.clear()
+        self.parts.ticker.unstall()
+
+
+@asynccontextmanager
+async def running_sandbox(*, market: Market | None = None, **overrides: Any) -> AsyncIterator[RunningSandbox]:
+    """A sandbox that is served until the block is left; keywords are fields of SandboxSettings."""
+    clock = ShiftableClock()
+    settings = SandboxSettings(**{"redirect_url": REDIRECT_URL, **overrides})
+    application = await to_thread.run_sync(
+        lambda: build_sandbox(settings, clock=clock, market=market or build_market(settings, clock))
+    )
+    async with open_sandbox(application) as address:
+        yield RunningSandbox(address, application.state.sandbox, clock)
