@@ -5,7 +5,6 @@ next one. Loaders that lived longer would answer the first price for hours.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 import strawberry
@@ -17,12 +16,12 @@ from app.domain.quotes import QuoteLimits
 from app.ports import Clock
 from app.services.history import HistoryService
 from app.services.instruments import InstrumentService
-from app.services.live import LiveQuotes, LiveTicks
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
 from app.services.quotes import QuoteService
 from app.services.sessions import KiteSessions
 from app.streaming.feed import LiveFeed
+from app.streaming.live import LiveQuotes, LiveTicks
 from schema.loaders import QuoteLoader
 from schema.types.providers import ServerInfo
 
@@ -55,18 +54,17 @@ class Services:
 class RequestContext:
     """One operation's context. Not shared between operations; used on the event loop only."""
 
-    __slots__ = ("cost", "quote_loader", "role", "services", "started_at")
+    __slots__ = ("cost", "quote_loader", "role", "services")
 
-    def __init__(self, services: Services, role: Role) -> None:
+    def __init__(self, services: Services, role: Role, cost: Cost | None = None) -> None:
         self.services = services
         self.role = role
-        self.cost = Cost()
+        self.cost = Cost() if cost is None else cost
         self.quote_loader = QuoteLoader(services.quotes, self.cost)
-        self.started_at: datetime = services.clock.now()
 
     def fresh(self) -> "RequestContext":
-        """The context of the next event: same caller, new loaders, nothing spent."""
-        return RequestContext(self.services, self.role)
+        """The context of the next event: same caller, new loaders, and what the stream spent to make the event."""
+        return RequestContext(self.services, self.role, self.cost.take())
 
     def extensions(self) -> dict[str, object]:
         """`extensions.cost` of the response."""

@@ -45,3 +45,9 @@ class Cost:
     """Prices that came from the running stream."""
     from_cache: int = 0
     """Prices that were young enough to be answered from memory."""
+
+    def take(self) -> "Cost":
+        """All of it, as a new Cost; this one is back at zero. So each event of a subscription tells its own part."""
+        taken = Cost(self.upstream_calls, self.from_stream, self.from_cache)
+        self.upstream_calls = self.from_stream = self.from_cache = 0
+        return taken

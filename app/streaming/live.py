@@ -5,20 +5,21 @@ The feed's mailboxes do the merging: while a subscriber sleeps through its throt
 blocked, the newest state waits in the mailbox and nothing queues up.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import anyio
 
 from app.domain.errors import MarketDataError
-from app.domain.feeds import FeedState, FeedStatus
+from app.domain.feeds import FeedState
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.quotes import Quote, StreamMode
-from app.domain.ticks import Cursor, Tick
+from app.domain.ticks import Cursor
 from app.domain.updates import QuoteUpdate, Rejection, TickBatch
 from app.ports import Clock
+from app.streaming.feed import LiveFeed
 
 SNAPSHOT_PATIENCE = 0.4
 """Seconds a snapshot waits for the running stream's first packets, which cost nothing, before it asks
@@ -28,72 +29,11 @@ FLUSH_SECONDS = 0.05
 """The ticker's own rate: no stream has more updates than this, whatever its throttle."""
 
 
-class QuoteChanges(Protocol):
-    """What happened to a state stream since it was last asked."""
-
-    quotes: list[Quote]
-    merged: int
-    feed: FeedState
-
-
-class QuoteMailbox(Protocol):
-    """A state stream's newest values."""
-
-    rejected: Mapping[str, MarketDataError]
-
-    async def take(self) -> QuoteChanges:
-        """Everything new, as soon as there is something."""
-        ...
-
-
-class TickChanges(Protocol):
-    """What an event stream holds since it was last asked."""
-
-    cursor: Cursor
-    missed: int
-    gap: bool
-    ticks: list[Tick]
-
-
-class TickMailbox(Protocol):
-    """An event stream's bounded buffer."""
-
-    rejected: Mapping[str, MarketDataError]
-    cursor: Cursor
-
-    async def take(self) -> TickChanges:
-        """Everything since the last time, in order, as soon as there is something."""
-        ...
-
-
-class Feed(Protocol):
-    """The live feed as subscriptions see it."""
-
-    @property
-    def status(self) -> FeedStatus:
-        """State of the upstream."""
-        ...
-
-    def latest(self, instrument_id: str, mode: StreamMode = StreamMode.FULL) -> Quote | None:
-        """The streamed state, while the stream runs."""
-        ...
-
-    def quote_stream(self, instruments: Sequence[Instrument], mode: StreamMode) -> AbstractContextManager[QuoteMailbox]:
-        """Newest states of some instruments."""
-        ...
-
-    def tick_stream(
-        self, instruments: Sequence[Instrument], after: Cursor | None
-    ) -> AbstractContextManager[TickMailbox]:
-        """Every tick of some instruments."""
-        ...
-
-
 class Quotes(Protocol):
     """Prices on request."""
 
     async def quotes(
-        self, instruments: Sequence[Instrument], *, max_age: None, cost: Cost
+        self, instruments: Sequence[Instrument], *, max_age: timedelta | None, cost: Cost
     ) -> Mapping[str, Quote | MarketDataError]:
         """A quote or an error for each."""
         ...
@@ -102,7 +42,7 @@ class Quotes(Protocol):
 class LiveQuotes:
     """State streams: memory bounded by the instruments, a slow subscriber sees fewer updates, never old ones."""
 
-    def __init__(self, feed: Feed, quotes: Quotes, clock: Clock) -> None:
+    def __init__(self, feed: LiveFeed, quotes: Quotes, clock: Clock) -> None:
         self._feed = feed
         self._quotes = quotes
         self._clock = clock
@@ -115,7 +55,7 @@ class LiveQuotes:
         throttle: float,
         rejected: Sequence[Rejection],
         cost: Cost,
-    ) -> AsyncIterator[QuoteUpdate]:
+    ) -> AsyncGenerator[QuoteUpdate, None]:
         """A snapshot, then changes, at most one update in `throttle` seconds.
 
         Ends by itself only if not one instrument is left to wait for. `rejected` holds what the caller refused already; it goes into the snapshot with what the feed refuses.
@@ -124,7 +64,13 @@ class LiveQuotes:
             known, refused = await self._snapshot(instruments, mode, mailbox.rejected, cost)
             sequence = 1
             sent_at = self._clock.monotonic()
-            yield QuoteUpdate(sequence, True, list(known.values()), [*rejected, *refused], self._feed.status.state)
+            yield QuoteUpdate(
+                sequence,
+                snapshot=True,
+                quotes=list(known.values()),
+                rejected=[*rejected, *refused],
+                feed=self._feed.status.state,
+            )
             if len(mailbox.rejected) == len(instruments):
                 return
             pace = max(throttle, FLUSH_SECONDS)
@@ -135,7 +81,7 @@ class LiveQuotes:
                 fresh = [quote for quote in changes.quotes if _is_newer(quote, known.pop(quote.id, None))]
                 sequence += 1 + min(changes.merged, int(blocked / pace))
                 sent_at = self._clock.monotonic()
-                yield QuoteUpdate(sequence, False, fresh, [], changes.feed)
+                yield QuoteUpdate(sequence, snapshot=False, quotes=fresh, rejected=[], feed=changes.feed)
 
     async def _snapshot(
         self,
@@ -172,22 +118,22 @@ class LiveQuotes:
 class LiveTicks:
     """Event streams: nothing merged, and what a slow subscriber lost is counted."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: LiveFeed) -> None:
         self._feed = feed
 
     async def batches(
         self, instruments: Sequence[Instrument], *, after: Cursor | None, rejected: Sequence[Rejection]
-    ) -> AsyncIterator[TickBatch]:
+    ) -> AsyncGenerator[TickBatch, None]:
         """First a batch without ticks, that gives the position to resume from; then ticks as they come.
 
         Raises InvalidInput for a cursor that this service cannot have given.
         """
         with self._feed.tick_stream(instruments, after) as mailbox:
             refused = [Rejection.of(instrument_id, error) for instrument_id, error in mailbox.rejected.items()]
-            yield TickBatch(mailbox.cursor, 0, False, [], [*rejected, *refused])
+            yield TickBatch(mailbox.cursor, missed=0, gap=False, ticks=[], rejected=[*rejected, *refused])
             while len(mailbox.rejected) < len(instruments):
                 changes = await mailbox.take()
-                yield TickBatch(changes.cursor, changes.missed, changes.gap, changes.ticks, [])
+                yield TickBatch(changes.cursor, changes.missed, changes.gap, changes.ticks, rejected=[])
 
 
 def _is_newer(quote: Quote, snapshot: Quote | None) -> bool:
