@@ -1,0 +1,283 @@
+"""The engine: requests in, results out, by the specification and within the limits.
+
+The transports call `prepare`, then `execute` or `subscribe`. Strawberry has defined the types; parsing, limits,
+validation and execution are ours, on graphql-core, so that the path of a known document is short.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import strawberry
+from graphql import ExecutionResult, GraphQLError
+from graphql.execution import create_source_event_stream, get_variable_values
+from graphql.execution.values import VariableValues
+
+from app.domain.errors import MarketDataError
+from schema.execution.documents import Document, DocumentCache, Operation
+from schema.execution.executor import OperationExecutor, build_executor
+from schema.execution.failures import (
+    codes_of,
+    domain_error,
+    failure,
+    format_errors,
+    formatted,
+    graphql_failure,
+    internal_error,
+    limit_failure,
+    log_bug,
+)
+from schema.execution.limits import DEFAULT_COST_MODEL, DEFAULT_LIMITS, CostModel, LimitExceeded, Limits, check_limit
+from schema.execution.records import (
+    ALL_KINDS,
+    FailureKind,
+    Formatted,
+    GraphQLRequest,
+    OperationContext,
+    OperationKind,
+    OperationRecord,
+    RequestFailure,
+)
+
+Result = dict[str, object]
+"""A response: `data`, then `errors` and `extensions` where there are any; without `data` nothing was executed."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An operation that may be executed once."""
+
+    request: GraphQLRequest
+    operation: Operation
+    variables: VariableValues
+    started: float
+
+    @property
+    def kind(self) -> OperationKind:
+        """What `execute` (query, mutation) or `subscribe` takes."""
+        return self.operation.kind
+
+
+class Engine:
+    """Executes GraphQL requests against a schema. Belongs to one event loop; many operations run at once."""
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        on_operation: Callable[[OperationRecord], None],
+        limits: Limits = DEFAULT_LIMITS,
+        cost_model: CostModel = DEFAULT_COST_MODEL,
+        monotonic: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`on_operation` is called once for each operation, on the loop; it must not raise.
+
+        Raises ValueError for a schema with Strawberry extensions or operation directives: nothing would run them.
+        """
+        if schema.extensions or schema.directives:
+            msg = "the engine runs no Strawberry extensions or operation directives: build the schema without them"
+            raise ValueError(msg)
+        self._schema = schema._schema  # noqa: SLF001 - Strawberry's only way to the graphql-core schema
+        self._limits = limits
+        self._documents = DocumentCache(self._schema, limits, cost_model)
+        self._on_operation = on_operation
+        self._monotonic = monotonic
+
+    def prepare(
+        self, request: GraphQLRequest, *, allow: Collection[OperationKind] = ALL_KINDS
+    ) -> Prepared | RequestFailure:
+        """The operation with its variables, checked; or why it cannot be executed."""
+        started = self._monotonic()
+        outcome = self._prepare(request, allow, started)
+        if isinstance(outcome, RequestFailure):
+            self._refused(request, outcome, started)
+        return outcome
+
+    def _prepare(
+        self, request: GraphQLRequest, allow: Collection[OperationKind], started: float
+    ) -> Prepared | RequestFailure:
+        document = self._documents.document(request.query)
+        if not isinstance(document, Document):
+            return document
+        operation = document.choose(request.operation_name)
+        if isinstance(operation, RequestFailure):
+            return operation
+        if operation.kind not in allow:
+            return failure(FailureKind.NOT_ALLOWED, f"a {operation.kind} is not allowed here", "METHOD_NOT_ALLOWED")
+        variables = self._variables(operation, request.variables or {})
+        if isinstance(variables, RequestFailure):
+            return variables
+        return Prepared(request, operation, variables, started)
+
+    def _variables(self, operation: Operation, given: Mapping[str, object]) -> VariableValues | RequestFailure:
+        """Price first: coercing the variables of an operation that is too costly would be work for nothing."""
+        limit = self._limits.max_cost
+        try:
+            check_limit("DOCUMENT_TOO_COSTLY", "estimated cost", value=operation.price(given), limit=limit)
+        except LimitExceeded as exceeded:
+            return limit_failure(exceeded)
+        values = get_variable_values(
+            self._schema,
+            operation.node.variable_definitions or (),
+            cast("dict[str, Any]", given),
+            max_errors=self._limits.max_coercion_errors,
+        )
+        if isinstance(values, VariableValues):
+            return values
+        return graphql_failure(FailureKind.VARIABLES, values, "BAD_USER_INPUT")
+
+    async def execute(self, prepared: Prepared, context: OperationContext) -> Result:
+        """The result of a query or a mutation. Never raises but for cancellation."""
+        operation_id = new_operation_id()
+        result: Result = {}
+        try:
+            executor = self._executor(prepared, context)
+            result = await self._complete(executor, context, operation_id)
+        except asyncio.CancelledError:
+            result = {"errors": [formatted("cancelled by the client", "CANCELLED")]}
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
+            result = self._bug(error, operation_id)
+        finally:
+            self._finish(prepared, operation_id, result)
+        return result
+
+    async def subscribe(self, prepared: Prepared, context: OperationContext) -> "AsyncGenerator[Result, None] | Result":
+        """The results of a subscription, or the one that says why there are none.
+
+        A result without `data` is the last one. Close the generator (`aclose`) to end the subscription: its source's
+        `finally` has run when that returns. It is pulled: what the source yields waits until the last result is taken.
+        """
+        operation_id = new_operation_id()
+        executor = self._executor(prepared, context)
+        try:
+            source = create_source_event_stream(executor)
+            if executor.is_awaitable(source):
+                source = await source
+        except Exception as error:  # noqa: BLE001 - as in `execute`
+            source = ExecutionResult(None, [GraphQLError("internal", original_error=error)])
+        if isinstance(source, ExecutionResult):
+            result: Result = {"errors": format_errors(source.errors or (), operation_id)}
+            self._finish(prepared, operation_id, result)
+            return result
+        return self._events(prepared, executor, cast("AsyncIterable[object]", source), context, operation_id)
+
+    async def _events(
+        self,
+        prepared: Prepared,
+        executor: OperationExecutor,
+        source: AsyncIterable[object],
+        context: OperationContext,
+        operation_id: str,
+    ) -> AsyncGenerator[Result, None]:
+        events = 0
+        last: Result = {}
+        try:
+            async with aclosing(_Source(source, self._limits.close_seconds)) as payloads:
+                async for payload in payloads:
+                    event = cast("OperationExecutor", executor.build_per_event_executor(payload))
+                    event.context_value = fresh = context.fresh()
+                    last = await self._complete(event, fresh, operation_id)
+                    events += 1
+                    yield last
+        except Exception as error:  # noqa: BLE001 - as in `execute`; closing and cancelling pass through
+            last = self._stream_error(error, operation_id)
+            yield last
+        finally:
+            self._finish(prepared, operation_id, last, events)
+
+    async def _complete(self, executor: OperationExecutor, context: OperationContext, operation_id: str) -> Result:
+        outcome = executor.execute_operation()
+        if executor.is_awaitable(outcome):
+            try:
+                async with asyncio.timeout(self._limits.execution_seconds):
+                    outcome = await outcome
+            except TimeoutError:
+                seconds = self._limits.execution_seconds
+                error = formatted(f"given up after {seconds:g} s: ask for less", "OPERATION_TIMEOUT", retryable=True)
+                return {"data": None, "errors": [error]}
+        completed = cast("ExecutionResult", outcome)
+        result: Result = {"data": completed.data}
+        if completed.errors:
+            result["errors"] = format_errors(completed.errors, operation_id)
+        extensions = context.extensions()
+        if extensions:
+            result["extensions"] = extensions
+        return result
+
+    def _executor(self, prepared: Prepared, context: OperationContext) -> OperationExecutor:
+        return build_executor(
+            self._schema, prepared.operation, prepared.variables, context, prepared.request.extensions
+        )
+
+    def _stream_error(self, error: Exception, operation_id: str) -> Result:
+        if isinstance(error, MarketDataError):
+            return {"errors": [domain_error(error)]}
+        return {"errors": self._bug(error, operation_id)["errors"]}
+
+    def _bug(self, error: Exception, operation_id: str) -> Result:
+        log_bug(error, operation_id)
+        return {"data": None, "errors": [internal_error(operation_id)]}
+
+    def _finish(self, prepared: Prepared, operation_id: str, result: Result, events: int = 0) -> None:
+        request, operation = prepared.request, prepared.operation
+        record = OperationRecord(
+            operation_id=operation_id,
+            name=operation.name,
+            kind=operation.kind,
+            transport=request.transport,
+            request_id=request.request_id,
+            duration_ms=self._elapsed_ms(prepared.started),
+            error_codes=codes_of(cast("list[Formatted]", result.get("errors", ()))),
+            extensions=cast("dict[str, object]", result.get("extensions", {})),
+            events=events,
+        )
+        self._on_operation(record)
+
+    def _refused(self, request: GraphQLRequest, refusal: RequestFailure, started: float) -> None:
+        record = OperationRecord(
+            operation_id=new_operation_id(),
+            name=request.operation_name,
+            kind=None,
+            transport=request.transport,
+            request_id=request.request_id,
+            duration_ms=self._elapsed_ms(started),
+            error_codes=codes_of(refusal.errors),
+        )
+        self._on_operation(record)
+
+    def _elapsed_ms(self, started: float) -> float:
+        return (self._monotonic() - started) * 1000
+
+
+class _Source:
+    """A subscription's source as an iterator that can be closed, within a bound, whatever the resolver returned."""
+
+    def __init__(self, source: AsyncIterable[object], close_seconds: float) -> None:
+        self._iterator = aiter(source)
+        self._close_seconds = close_seconds
+
+    def __aiter__(self) -> "_Source":
+        return self
+
+    async def __anext__(self) -> object:
+        return await anext(self._iterator)
+
+    async def aclose(self) -> None:
+        close = getattr(self._iterator, "aclose", None)
+        if close is None:
+            return
+        try:
+            async with asyncio.timeout(self._close_seconds):
+                await close()
+        except TimeoutError:
+            log_bug(TimeoutError(f"a subscription's source did not close in {self._close_seconds:g} s"), "")
+
+
+def new_operation_id() -> str:
+    """Sixteen hexadecimal digits that no other operation has."""
+    return secrets.token_hex(8)
