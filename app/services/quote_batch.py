@@ -7,14 +7,12 @@ call's cost for each operation that took part. Used by QuoteBatches and QuoteSer
 import asyncio
 from collections import Counter
 
-from app.domain.errors import LoginRequired, MarketDataError, NotPriced, RateLimited
+from app.domain.errors import MarketDataError, NotPriced
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost, DataSource
 from app.domain.quotes import Quote
 from app.ports import QuoteBatch
-
-NEVER_SENT = (RateLimited, LoginRequired)
-"""Failures for which no request went out."""
+from app.services.spending import requests_spent
 
 
 def not_priced(instrument: Instrument, source: DataSource) -> NotPriced:
@@ -69,7 +67,7 @@ class Batch:
 
     def fail(self, error: MarketDataError) -> None:
         """Every instrument that has no answer yet gets the error."""
-        if not self.answers and not isinstance(error, NEVER_SENT):
-            self._upstream_calls = 1
+        if not self.answers:
+            self._upstream_calls = requests_spent(error)
         for key in self.instruments:
             self.answers.setdefault(key, error)
