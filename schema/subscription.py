@@ -77,7 +77,7 @@ def accept(context: RequestContext, ids: Sequence[str]) -> tuple[list[Instrument
     rejected: list[Rejection] = []
     for instrument_id, found in zip(dict.fromkeys(ids), find_each(context, list(dict.fromkeys(ids))), strict=True):
         if isinstance(found, MarketDataError):
-            rejected.append(Rejection.of(instrument_id, found))
+            rejected.append(Rejection.of(instrument_id, found, subscribed=False))
         else:
             accepted[found.id] = found
     return list(accepted.values()), rejected

@@ -15,13 +15,13 @@ class Rejection:
     id: str
     code: str
     message: str
-    retryable: bool
-    """True: still subscribed, its first value follows as soon as the source has it."""
+    subscribed: bool
+    """True: it is subscribed all the same, and its first value follows as soon as the source has it."""
 
     @classmethod
-    def of(cls, instrument_id: str, error: MarketDataError) -> "Rejection":
+    def of(cls, instrument_id: str, error: MarketDataError, *, subscribed: bool) -> "Rejection":
         """The rejection that tells of an error."""
-        return cls(instrument_id, error.code, error.message, error.retryable)
+        return cls(instrument_id, error.code, error.message, subscribed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,18 +58,16 @@ class LiveQuotes:
     ) -> AsyncGenerator[QuoteUpdate, None]:
         """A snapshot, then changes, at most one update in `throttle` seconds.
 
-        Ends by itself only if not one instrument is left to wait for. `rejected` holds what the caller refused already; it goes into the snapshot with what the feed refuses.
+        Ends by itself only if not one instrument is left to wait for. `rejected` holds what the caller refused
+        already; it goes into the snapshot with what the feed refuses and what has no price yet.
         """
         with self._feed.quote_stream(instruments, mode) as mailbox:
             known, refused = await self._snapshot(instruments, mode, mailbox.rejected, cost)
             sequence = 1
+            feed = self._feed.status.state
             sent_at = self._clock.monotonic()
             yield QuoteUpdate(
-                sequence,
-                snapshot=True,
-                quotes=list(known.values()),
-                rejected=[*rejected, *refused],
-                feed=self._feed.status.state,
+                sequence, snapshot=True, quotes=list(known.values()), rejected=[*rejected, *refused], feed=feed
             )
             if len(mailbox.rejected) == len(instruments):
                 return
@@ -79,6 +77,9 @@ class LiveQuotes:
                 await anyio.sleep(max(0.0, throttle - blocked))
                 changes = await mailbox.take()
                 fresh = [quote for quote in changes.quotes if _is_newer(quote, known.pop(quote.id, None))]
+                if not fresh and changes.feed is feed:
+                    continue
+                feed = changes.feed
                 sequence += 1 + min(changes.merged, int(blocked / pace))
                 sent_at = self._clock.monotonic()
                 yield QuoteUpdate(sequence, snapshot=False, quotes=fresh, rejected=[], feed=changes.feed)
@@ -95,12 +96,12 @@ class LiveQuotes:
         cost.from_stream += len(known)
         rest = [instrument for instrument in wanted if instrument.id not in known]
         answers = await self._quotes.quotes(rest, max_age=None, cost=cost) if rest else {}
-        rejections = [Rejection.of(instrument_id, error) for instrument_id, error in refused.items()]
+        rejections = [Rejection.of(instrument_id, error, subscribed=False) for instrument_id, error in refused.items()]
         for instrument_id, answer in answers.items():
             if isinstance(answer, Quote):
                 known[instrument_id] = answer
             else:
-                rejections.append(Rejection.of(instrument_id, answer))
+                rejections.append(Rejection.of(instrument_id, answer, subscribed=True))
         return known, rejections
 
     async def _streamed(self, instruments: Sequence[Instrument], mode: StreamMode) -> dict[str, Quote]:
@@ -129,7 +130,7 @@ class LiveTicks:
         Raises InvalidInput for a cursor that this service cannot have given.
         """
         with self._feed.tick_stream(instruments, after) as mailbox:
-            refused = [Rejection.of(instrument_id, error) for instrument_id, error in mailbox.rejected.items()]
+            refused = [Rejection.of(key, error, subscribed=False) for key, error in mailbox.rejected.items()]
             yield TickBatch(mailbox.cursor, missed=0, gap=False, ticks=[], rejected=[*rejected, *refused])
             while len(mailbox.rejected) < len(instruments):
                 changes = await mailbox.take()

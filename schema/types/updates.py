@@ -22,8 +22,8 @@ class RejectionType:
     id: strawberry.ID = field(description="The id as it was asked for.")
     code: str = field(description="The error's code, as in `extensions.code` of a query.")
     message: str = field(description="What is wrong, and the remedy.")
-    retryable: bool = field(
-        description="True: it stays subscribed and its first value follows as soon as the source has it. "
+    subscribed: bool = field(
+        description="True: it is subscribed all the same and its first value follows as soon as the source has it. "
         "False: it will not come in this subscription."
     )
 
