@@ -14,7 +14,7 @@ from app.domain.errors import LoginRequired, MarketDataError, RateLimited
 from app.ports import Clock, RequestBudgets
 from app.providers.kite.config import KiteConfig
 from app.providers.kite.errors import Asked, login_required, translate
-from app.providers.kite.limits import ANSWER_SECONDS, GRACE_SECONDS, MASTER_SECONDS, MAX_THREADS, Endpoint
+from app.providers.kite.limits import GRACE_SECONDS, MAX_THREADS, Endpoint
 from app.providers.kite.session import KiteTokens
 from app.providers.kite.transport import KiteRest
 
@@ -23,10 +23,6 @@ Work = Callable[[KiteRest], T]
 OnCall = Callable[[str, float, str], None]
 """Told of each request that was sent: endpoint, seconds, and `ok` or the error's code."""
 
-SECONDS = dict.fromkeys(Endpoint, ANSWER_SECONDS + GRACE_SECONDS) | {
-    Endpoint.INSTRUMENTS: MASTER_SECONDS + GRACE_SECONDS
-}
-"""How long a caller waits for a thread."""
 ATTEMPTS = 2
 """A call that was under way while the token was replaced is asked once more, with the new one."""
 
@@ -40,7 +36,7 @@ def no_observer(endpoint: str, seconds: float, outcome: str) -> None:
 class KiteClient:
     """Kite's REST API for one api_key, with the present token.
 
-    Waits for budget and for the answer, never longer than the budget's wait plus SECONDS. A cancelled call
+    Waits for budget and for the answer, never longer than the budget's wait plus the config's patience. A cancelled call
     leaves its thread to end by itself within the transport's own deadline. For one event loop.
     """
 
@@ -135,8 +131,10 @@ class KiteClient:
         return result
 
     async def _in_thread(self, endpoint: Endpoint, kite: KiteRest, work: Work[T]) -> T:
+        patience = self.config.patience
+        seconds = patience.master if endpoint is Endpoint.INSTRUMENTS else patience.answer
         try:
-            with anyio.fail_after(SECONDS[endpoint]):
+            with anyio.fail_after(seconds + GRACE_SECONDS):
                 return await anyio.to_thread.run_sync(work, kite, abandon_on_cancel=True, limiter=self._threads)
         except Exception as error:  # noqa: BLE001 -- kiteconnect leaks anything (upstream.md 1.5); all of it is mapped
             failure = translate(error, Asked(endpoint, self.config.login_url))

@@ -4,6 +4,20 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from app.domain.provenance import DataSource
+from app.providers.kite.limits import ANSWER_SECONDS, CONNECT_SECONDS, MASTER_SECONDS, READ_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds Kite may take; tests have less of it."""
+
+    connect: float = CONNECT_SECONDS
+    read: float = READ_SECONDS
+    """Silence on an open connection."""
+    answer: float = ANSWER_SECONDS
+    """A whole answer."""
+    master: float = MASTER_SECONDS
+    """The whole instrument master."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +34,7 @@ class KiteConfig:
     """Our own link that starts a login; told to whoever gets LoginRequired."""
     source: DataSource
     """KITE or SANDBOX: the label of everything that comes from there."""
+    patience: Patience = Patience()
 
     def __post_init__(self) -> None:
         """Kiteconnect joins with urljoin, which drops a path."""

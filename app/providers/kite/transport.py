@@ -15,15 +15,11 @@ from requests.adapters import HTTPAdapter
 
 from app.domain.errors import MalformedPayload, SourceTimeout
 from app.ports import Clock
-from app.providers.kite.config import KiteConfig
+from app.providers.kite.config import KiteConfig, Patience
 from app.providers.kite.limits import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
-    MASTER_SECONDS,
     MAX_ANSWER_BYTES,
     MAX_MASTER_BYTES,
     MAX_THREADS,
-    READ_SECONDS,
 )
 
 READ_BYTES = 64 << 10
@@ -98,24 +94,27 @@ class KiteRest(KiteConnect):  # type: ignore[misc]  # the vendor has no types
 
     def __init__(self, config: KiteConfig, token: str | None, clock: Clock) -> None:
         super().__init__(
-            config.api_key, access_token=token, root=config.api_url, timeout=(CONNECT_SECONDS, READ_SECONDS)
+            config.api_key,
+            access_token=token,
+            root=config.api_url,
+            timeout=(config.patience.connect, config.patience.read),
         )
         urllib3.connectionpool.log.setLevel(DEBUG_OFF)
         self.reqsession.trust_env = False
         self.reqsession.max_redirects = 0
-        self._mount(config.api_url, clock)
+        self._mount(config.api_url.rstrip("/"), config.patience, clock)
 
     def __repr__(self) -> str:
         """Never shows the token."""
         return "KiteRest()"
 
-    def _mount(self, root: str, clock: Clock) -> None:
+    def _mount(self, root: str, patience: Patience, clock: Clock) -> None:
         """The longest prefix wins: history lies below the master's address."""
-        usual = KiteTransport(clock, seconds=ANSWER_SECONDS, max_bytes=MAX_ANSWER_BYTES)
-        master = KiteTransport(clock, seconds=MASTER_SECONDS, max_bytes=MAX_MASTER_BYTES)
-        for prefix in ("http://", "https://", f"{root.rstrip('/')}/instruments/historical"):
+        usual = KiteTransport(clock, seconds=patience.answer, max_bytes=MAX_ANSWER_BYTES)
+        master = KiteTransport(clock, seconds=patience.master, max_bytes=MAX_MASTER_BYTES)
+        for prefix in ("http://", "https://", f"{root}/instruments/historical"):
             self.reqsession.mount(prefix, usual)
-        self.reqsession.mount(f"{root.rstrip('/')}/instruments", master)
+        self.reqsession.mount(f"{root}/instruments", master)
 
     def fetch(self, route: str, params: Mapping[str, object] | None = None, **url_args: object) -> Any:
         """Kite's `data` for a GET, or bytes for CSV: without kiteconnect's slow reading of dates and rows."""
