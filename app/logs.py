@@ -14,7 +14,6 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from app.domain.provenance import Cost
 from app.redaction import Redactor, Secrets
 from app.settings import LogFormat, Settings
 
@@ -54,13 +53,13 @@ class OperationRecord(Protocol):
         ...
 
     @property
-    def kind(self) -> str:
-        """query, mutation or subscription."""
+    def kind(self) -> str | None:
+        """query, mutation or subscription; None if the document could not be understood."""
         ...
 
     @property
     def transport(self) -> str:
-        """http, ws or sse."""
+        """http, websocket or sse."""
         ...
 
     @property
@@ -74,13 +73,18 @@ class OperationRecord(Protocol):
         ...
 
     @property
-    def cost(self) -> Cost:
-        """What it asked of the sources."""
+    def extensions(self) -> Mapping[str, object]:
+        """Those of its result; `cost` says what it asked of the sources."""
         ...
 
     @property
-    def request_id(self) -> str | None:
-        """Of the HTTP request or of the socket."""
+    def events(self) -> int:
+        """Results that a subscription sent."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """Of the HTTP request or of the socket; empty if there is none."""
         ...
 
 
@@ -139,6 +143,10 @@ def configure_logs(*, level: str, log_format: LogFormat, secrets: Secrets, strea
 
 def log_operation(record: OperationRecord) -> None:
     """Write the one line of a finished operation."""
+    cost = record.extensions.get("cost")
+    fields: dict[str, object] = {"request_id": record.request_id} if record.request_id else {}
+    if record.kind == "subscription":
+        fields["events"] = record.events
     structlog.get_logger().info(
         "operation",
         operation_id=record.operation_id,
@@ -146,11 +154,9 @@ def log_operation(record: OperationRecord) -> None:
         kind=record.kind,
         transport=record.transport,
         duration_ms=round(record.duration_ms, 3),
-        upstream_calls=record.cost.upstream_calls,
-        from_stream=record.cost.from_stream,
-        from_cache=record.cost.from_cache,
+        upstream_calls=cost.get("upstreamCalls", 0) if isinstance(cost, Mapping) else 0,
         error_codes=list(record.error_codes),
-        request_id=record.request_id,
+        **fields,
     )
 
 

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.domain.provenance import Cost
 from app.logs import LEVELS, configure_logs, log_operation, secrets_of
 from app.redaction import MAX_LEARNT, REDACTED, Redactor, Secrets
 from app.settings import LogFormat, Settings
@@ -251,12 +250,13 @@ class Operation:
 
     operation_id: str = "op-1"
     name: str | None = "Watchlist"
-    kind: str = "query"
+    kind: str | None = "query"
     transport: str = "http"
     duration_ms: float = 12.34567
     error_codes: tuple[str, ...] = ("LOGIN_REQUIRED",)
-    cost: Cost = field(default_factory=lambda: Cost(upstream_calls=1, from_stream=48, from_cache=1))
-    request_id: str | None = "r-9"
+    extensions: dict[str, object] = field(default_factory=lambda: {"cost": {"upstreamCalls": 1, "fromStream": 49}})
+    events: int = 0
+    request_id: str = "r-9"
 
 
 def test_a_record_that_cannot_be_formatted_is_named_and_not_dumped(lines: Lines, stream: io.StringIO) -> None:
@@ -270,7 +270,7 @@ def test_a_record_that_cannot_be_formatted_is_named_and_not_dumped(lines: Lines,
 def test_an_operation_is_one_line(lines: Lines) -> None:
     """With name, duration, upstream calls and codes; a name without end is cut."""
     log_operation(Operation())
-    log_operation(Operation(name="N" * 500, request_id=None))
+    log_operation(Operation(name="N" * 500, kind="subscription", request_id="", extensions={}, events=12))
     first, second = lines()
     expected = {
         "event": "operation",
@@ -284,7 +284,8 @@ def test_an_operation_is_one_line(lines: Lines) -> None:
         "operation_id": "op-1",
     }
     assert expected.items() <= first.items()
-    assert len(second["name"]) == 100
+    assert (len(second["name"]), second["events"], second["upstream_calls"]) == (100, 12, 0)
+    assert "request_id" not in second
 
 
 def test_the_console_shows_the_same_without_secrets(restored: None, secrets: Secrets, stream: io.StringIO) -> None:

@@ -1,0 +1,1 @@
+"""Plain HTTP beside GraphQL: health, metrics, request ids, and the Kite login's redirect and callback."""
