@@ -7,7 +7,8 @@ line. `app.runtime` makes one `Secrets`, and whoever learns a new token adds it 
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeGuard
+from functools import lru_cache
+from typing import Final, Literal, TypeGuard
 from urllib.parse import quote
 
 from structlog.typing import EventDict, WrappedLogger
@@ -36,6 +37,7 @@ _QUERY = re.compile(
 )
 _HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:token|bearer|basic)\s+)?[^\s\"',]+")
 _USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+(?=@)")
+_KEEP_FIRST: Final = rf"\1{REDACTED}"
 
 
 class Secrets:
@@ -86,12 +88,12 @@ class Redactor:
         """A value under its name: hidden if the name says secret, else searched."""
         if isinstance(value, bool | int | float | None):
             return value
-        key = name.lower().replace("-", "_")
-        if key in PARTLY_SHOWN:
+        kind = _kind_of(name)
+        if kind == "secret":
+            return REDACTED
+        if kind == "partly":
             text = str(value)
             return f"{text[:4]}..." if len(text) > SHORTEST_SECRET else REDACTED
-        if key not in NOT_SECRET and SECRET_FIELDS.search(key):
-            return REDACTED
         return self.value(value, depth)
 
     def value(self, value: object, depth: int = 0) -> object:
@@ -111,8 +113,20 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without registered secrets, tokens in addresses, credentials in headers."""
-        text = _QUERY.sub(rf"\1{REDACTED}", self._secrets.scrub(text))
-        return _USERINFO.sub(rf"\1{REDACTED}", _HEADER.sub(rf"\1{REDACTED}", text))
+        text = self._secrets.scrub(text)
+        if ":" in text or "=" in text:  # most texts have neither, and the patterns need one
+            text = _QUERY.sub(_KEEP_FIRST, text)
+            text = _HEADER.sub(_KEEP_FIRST, text)
+            text = _USERINFO.sub(_KEEP_FIRST, text)
+        return text
+
+
+@lru_cache(maxsize=512)  # our own field names are few; a stranger's mapping may have any
+def _kind_of(name: str) -> Literal["secret", "partly", "open"]:
+    key = name.lower().replace("-", "_")
+    if key in PARTLY_SHOWN:
+        return "partly"
+    return "secret" if key not in NOT_SECRET and SECRET_FIELDS.search(key) else "open"
 
 
 def _shown(value: object) -> str:
