@@ -32,6 +32,12 @@ class Settings(BaseSettings):
     service_port: int = Field(
         default=8179, ge=1, le=65535, description="Port of the service; the sandbox takes this plus 10000"
     )
+    sandbox_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of the sandbox that `make run` starts; default SERVICE_PORT + 10000 (- 10000 above 65535)",
+    )
     public_url: str = Field(
         default="",
         description="Address under which browsers reach the service; default http://SERVICE_HOST:SERVICE_PORT",

@@ -1,0 +1,1 @@
+"""What the command line does, one module a command; `app.cli` reads the arguments and calls them."""
