@@ -12,6 +12,7 @@ from datetime import datetime
 
 import anyio
 
+from app.domain.changes import ChangeSignal
 from app.domain.feeds import FeedState, FeedStatus
 from app.domain.instruments import Instrument
 from app.domain.quotes import Quote, StreamMode
@@ -22,7 +23,6 @@ from app.streaming.fanout import Fanout
 from app.streaming.interest import Claim, Interest
 from app.streaming.quotebox import QuoteMailbox
 from app.streaming.rate import RateMeter
-from app.streaming.signal import ChangeSignal
 from app.streaming.tape import Interruption, TickTape
 from app.streaming.tickbox import TickMailbox
 
@@ -200,7 +200,7 @@ class LiveFeed:
         self._status = status
         for box in self._quote_boxes.of_any(None):
             box.tell(status.state)
-        self._status_changed.notify()
+        self._status_changed.fire()
 
     # ------------------------------------------------------------ inside
 

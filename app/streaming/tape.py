@@ -14,8 +14,8 @@ from app.domain.ticks import Cursor, Tick
 RECENT_TICKS = 50_000
 """Ticks to resume from: 30 s at 1,600 a second, and about 20 MB."""
 
-BEFORE_EVERYTHING = -1
-"""A position that no instrument is complete after."""
+BEFORE_EVERYTHING = 0
+"""A position that no instrument is complete after: the first number goes to the first one recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ Entry = tuple[int, Tick | Interruption]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What happened after a cursor, oldest first."""
+    """What happened after a position, oldest first."""
 
+    position: int
     entries: list[Entry]
     gap: bool
     """The tape does not reach back to the cursor: before these entries something may be missing."""
@@ -57,11 +58,6 @@ class TickTape:
         self._reach = reach
         self._entries: deque[Entry] = deque()
         self._complete_after: dict[str, int] = {}
-
-    @property
-    def cursor(self) -> Cursor:
-        """The present end of the tape."""
-        return Cursor(self.epoch, self.sequence)
 
     def begin(self, instrument_id: str) -> None:
         """Record the instrument from now on. It takes a number, so that older cursors are seen to be older."""
@@ -102,11 +98,11 @@ class TickTape:
     def replay(self, position: int | None, ids: Collection[str]) -> Replay:
         """What the recorded instruments `ids` did after a position; nothing without one."""
         if position is None:
-            return Replay([], gap=False)
+            return Replay(self.sequence, [], gap=False)
         newer = takewhile(lambda entry: entry[0] > position, reversed(self._entries))
         entries = [entry for entry in newer if _concerns(entry[1], ids)]
         entries.reverse()
-        return Replay(entries, any(self._complete_after[instrument_id] > position for instrument_id in ids))
+        return Replay(position, entries, any(self._complete_after[instrument_id] > position for instrument_id in ids))
 
     def _forget_oldest(self) -> None:
         sequence, item = self._entries.popleft()

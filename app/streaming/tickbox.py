@@ -53,6 +53,8 @@ class TickMailbox:
     ) -> None:
         self.rejected = rejected
         """Why instruments that were asked for are not carried, by id."""
+        self.cursor = Cursor(tape.epoch, replay.position)
+        """Everything up to here was taken: first where the stream opens, then the end of the last batch."""
         self._tape = tape
         self._entries = deque(replay.entries)
         # A replay has its own room: nothing of it is lost before the first take.
@@ -84,7 +86,8 @@ class TickMailbox:
             ticks.append(item)
         gap, self._gap = self._gap, False
         dropped, self._dropped = self._dropped, 0
-        return TickChanges(Cursor(self._tape.epoch, self._end(position)), dropped + gap, gap, ticks)
+        self.cursor = Cursor(self._tape.epoch, self._end(position))
+        return TickChanges(self.cursor, dropped + gap, gap, ticks)
 
     def _skip_interruptions(self) -> int:
         position = 0

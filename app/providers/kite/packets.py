@@ -1,0 +1,239 @@
+"""Kite's binary ticker format: frames to packets, packets to domain objects. Pure, no state.
+
+A frame comes in from `intake`; quotes and ticks go out to it. Layout, big-endian: a count, then for
+each packet its length and its bytes; the length tells the mode. Prices are signed integers in the
+segment's smallest unit; where 0 means `not known`, it is as in `parse`.
+https://kite.trade/docs/connect/v3/websocket/ and upstream.md 1.7.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.errors import MalformedPayload
+from app.domain.provenance import DataSource
+from app.domain.quotes import Depth, DepthLevel, Quote, StreamMode, price_change
+from app.domain.ticks import Tick
+from app.domain.time import from_epoch
+
+LTP, INDEX_QUOTE, INDEX_FULL, QUOTE, FULL = 8, 28, 32, 44, 184
+"""Lengths of the packets that exist."""
+
+MODES = {
+    LTP: StreamMode.LTP,
+    INDEX_QUOTE: StreamMode.QUOTE,
+    INDEX_FULL: StreamMode.FULL,
+    QUOTE: StreamMode.QUOTE,
+    FULL: StreamMode.FULL,
+}
+"""What a packet's length says about its mode."""
+
+_NSE, _CDS, _BSE, _BCD, _INDICES, _NCO = 1, 3, 4, 6, 9, 12
+_DIVISORS = {_CDS: 1e7, _BCD: 1e4, _NCO: 1e4}
+_PAISE = 100.0
+_WITHOUT_OPEN_INTEREST = frozenset({_NSE, _BSE, _INDICES})
+
+_COUNT = struct.Struct(">H")
+_HEAD = struct.Struct(">HI")
+_LTP = struct.Struct(">Ii")
+_INDEX = struct.Struct(">6i4x")
+_TRADE = struct.Struct(">iIiIII4i")
+_TIMES = struct.Struct(">5I")
+_LEVELS = struct.Struct(">" + "IiHxx" * 10)
+_TOP = struct.Struct(">Ii")
+
+_BODY_AT, _TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 4, 44, 64, 124, 28
+_SIDE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands in one binary message."""
+
+    packets: list[tuple[int, bytes]]
+    """Instrument token and packet, in order; only lengths that exist."""
+    unknown: list[int]
+    """Lengths that do not exist; such packets are left out."""
+    malformed: bool
+    """The frame ends before or after its last packet does."""
+
+
+def split_frame(data: bytes) -> Frame:
+    """The packets of a message. A heartbeat, one byte, has none. Never raises: what is readable is kept."""
+    packets: list[tuple[int, bytes]] = []
+    unknown: list[int] = []
+    end = len(data)
+    if end < _COUNT.size:
+        return Frame(packets, unknown, malformed=False)
+    at = _COUNT.size
+    for _ in range(_COUNT.unpack_from(data)[0]):
+        if at + _HEAD.size > end:
+            return Frame(packets, unknown, malformed=True)
+        length, token = _HEAD.unpack_from(data, at)
+        start = at + 2
+        at = start + length
+        if at > end:
+            return Frame(packets, unknown, malformed=True)
+        if length in MODES:
+            packets.append((token, data[start:at]))
+        else:
+            unknown.append(length)
+    return Frame(packets, unknown, malformed=at != end)
+
+
+def decode_quote(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Quote | None:
+    """The quote that a packet carries, None if it was never priced; what its mode lacks is None.
+
+    Raises MalformedPayload for a length that does not exist.
+    """
+    token, raw_last = _head_of(packet)
+    if not raw_last:
+        return None
+    last, length = raw_last / _divisor(token), len(packet)
+    if length == LTP:
+        return Quote(instrument_id, last, source, received_at, StreamMode.LTP)
+    if length in (INDEX_QUOTE, INDEX_FULL):
+        return _index(packet, instrument_id, source, received_at)
+    return _trade(packet, instrument_id, source, received_at)
+
+
+def decode_tick(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Tick | None:
+    """The tick that a packet carries, None if it was never priced; what its mode lacks is None.
+
+    Raises MalformedPayload for a length that does not exist.
+    """
+    token, raw_last = _head_of(packet)
+    if not raw_last:
+        return None
+    divisor, length = _divisor(token), len(packet)
+    last = raw_last / divisor
+    if length not in (QUOTE, FULL):
+        exchange_time = _index_time(packet) if length == INDEX_FULL else None
+        return Tick(instrument_id, last, source, received_at, exchange_time=exchange_time)
+    _, quantity, _, volume, *_ = _TRADE.unpack_from(packet, _BODY_AT)
+    tradable = _segment(token) != _INDICES
+    if length == QUOTE:
+        return Tick(instrument_id, last, source, received_at, quantity or None, volume if tradable else None)
+    _, interest, _, _, epoch = _TIMES.unpack_from(packet, _TIMES_AT)
+    return Tick(
+        instrument_id,
+        last,
+        source,
+        received_at,
+        quantity or None,
+        volume if tradable else None,
+        _best(packet, _DEPTH_AT, divisor),
+        _best(packet, _ASKS_AT, divisor),
+        _open_interest(interest, token),
+        _instant(epoch),
+    )
+
+
+def _head_of(packet: bytes) -> tuple[int, int]:
+    if len(packet) not in MODES:
+        raise MalformedPayload(f"the ticker sent a packet of {len(packet)} bytes, a length that does not exist")
+    token, raw_last = _LTP.unpack_from(packet)
+    return token, raw_last
+
+
+def _segment(token: int) -> int:
+    return token & 0xFF
+
+
+def _divisor(token: int) -> float:
+    return _DIVISORS.get(token & 0xFF, _PAISE)
+
+
+def _instant(epoch: int) -> datetime | None:
+    return from_epoch(epoch) if epoch else None
+
+
+def _open_interest(value: int, token: int) -> int | None:
+    return value if value or _segment(token) not in _WITHOUT_OPEN_INTEREST else None
+
+
+def _price(value: int, divisor: float) -> float | None:
+    # Before the first trade of a day the exchange sends 0: there is no such price.
+    return value / divisor if value else None
+
+
+def _best(packet: bytes, at: int, divisor: float) -> float | None:
+    quantity, price = _TOP.unpack_from(packet, at)
+    return price / divisor if quantity else None
+
+
+def _index_time(packet: bytes) -> datetime | None:
+    return _instant(int.from_bytes(packet[_INDEX_TIME_AT:], "big"))
+
+
+def _index(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Quote:
+    token, raw_last, high, low, opening, close = _INDEX.unpack_from(packet)
+    divisor = _divisor(token)
+    last, previous_close = raw_last / divisor, _price(close, divisor)
+    change, percent = price_change(last, previous_close)
+    return Quote(
+        instrument_id,
+        last,
+        source,
+        received_at,
+        MODES[len(packet)],
+        open=_price(opening, divisor),
+        high=_price(high, divisor),
+        low=_price(low, divisor),
+        previous_close=previous_close,
+        change=change,
+        change_percent=percent,
+        exchange_time=_index_time(packet) if len(packet) == INDEX_FULL else None,
+    )
+
+
+def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Quote:
+    """A packet of something that trades: QUOTE, or FULL with the times, the open interest and the depth."""
+    raw_last, quantity, average, volume, buying, selling, opening, high, low, close = _TRADE.unpack_from(
+        packet, _BODY_AT
+    )
+    token = int.from_bytes(packet[:_BODY_AT], "big")
+    divisor = _divisor(token)
+    last, previous_close = raw_last / divisor, _price(close, divisor)
+    change, percent = price_change(last, previous_close)
+    traded = interest = highest = lowest = exchanged = 0
+    depth = None
+    full = len(packet) == FULL
+    if full:
+        traded, interest, highest, lowest, exchanged = _TIMES.unpack_from(packet, _TIMES_AT)
+        depth = _depth(packet, divisor)
+    return Quote(
+        instrument_id,
+        last,
+        source,
+        received_at,
+        MODES[len(packet)],
+        _price(opening, divisor),
+        _price(high, divisor),
+        _price(low, divisor),
+        previous_close,
+        change,
+        percent,
+        volume if _segment(token) != _INDICES else None,
+        _price(average, divisor),
+        quantity or None,
+        _instant(traded),
+        buying,
+        selling,
+        _open_interest(interest, token) if full else None,
+        highest or None,
+        lowest or None,
+        depth=depth,
+        exchange_time=_instant(exchanged),
+    )
+
+
+def _depth(packet: bytes, divisor: float) -> Depth:
+    raw = _LEVELS.unpack_from(packet, _DEPTH_AT)
+    levels = [(raw[at], raw[at + 1], raw[at + 2]) for at in range(0, len(raw), 3)]
+    return Depth(_side(levels[:_SIDE], divisor), _side(levels[_SIDE:], divisor))
+
+
+def _side(levels: Iterable[tuple[int, int, int]], divisor: float) -> tuple[DepthLevel, ...]:
+    return tuple(DepthLevel(price / divisor, quantity, orders) for quantity, price, orders in levels if quantity)

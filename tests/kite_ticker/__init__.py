@@ -1,0 +1,1 @@
+"""The Kite ticker: decoder, connections, source."""
