@@ -130,6 +130,13 @@ class Engine:
             return values
         return graphql_failure(FailureKind.VARIABLES, values, "BAD_USER_INPUT")
 
+    def turn_away(self, prepared: Prepared, error: Exception) -> Formatted:
+        """Record that an operation was not executed because its context could not be built; the error to send."""
+        operation_id = new_operation_id()
+        result = self._errors_only(error, operation_id)
+        self._finish(prepared, operation_id, result)
+        return cast("list[Formatted]", result["errors"])[0]
+
     async def execute(self, prepared: Prepared, context: OperationContext) -> Result:
         """The result of a query or a mutation. Never raises but for cancellation."""
         operation_id = new_operation_id()
@@ -185,7 +192,7 @@ class Engine:
                     events += 1
                     yield last
         except Exception as error:  # noqa: BLE001 - as in `execute`; closing and cancelling pass through
-            last = self._stream_error(error, operation_id)
+            last = self._errors_only(error, operation_id)
             yield last
         finally:
             self._finish(prepared, operation_id, last, events)
@@ -214,7 +221,7 @@ class Engine:
             self._schema, prepared.operation, prepared.variables, context, prepared.request.extensions
         )
 
-    def _stream_error(self, error: Exception, operation_id: str) -> Result:
+    def _errors_only(self, error: Exception, operation_id: str) -> Result:
         if isinstance(error, MarketDataError):
             return {"errors": [domain_error(error)]}
         return {"errors": self._bug(error, operation_id)["errors"]}

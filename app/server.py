@@ -1,0 +1,250 @@
+"""The HTTP server: uvicorn with every default that could hurt replaced by a bound.
+
+`app.main` and the command line build it around the application; nothing here knows GraphQL.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from socket import socket
+from typing import Any
+
+import orjson
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+log = structlog.get_logger()
+
+StopHook = Callable[[], Awaitable[None]]
+
+MAX_URL_BYTES = 8 * 1024
+"""A GET with a query: what proxies and browsers carry. Longer documents go by POST."""
+MAX_HEADER_BYTES = 16 * 1024
+"""All header lines together; a large bearer token is 4 KiB."""
+MAX_HEADERS = 100
+"""Browsers and proxies send 30."""
+HEADER_SECONDS = 10.0
+"""From a request's first byte (or a connection's start) to the end of its headers; a phone needs one or two."""
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""One WebSocket message: as much as an HTTP body."""
+PING_SECONDS = 20.0
+"""Between WebSocket pings; a socket whose client has not answered one within as long again is cut."""
+KEEP_ALIVE_SECONDS = 65
+"""An idle HTTP connection: longer than the 60 s of common proxies, so that they close first."""
+BACKLOG = 2048
+"""Connections that the kernel holds while we are busy: a page reload of a whole office."""
+MAX_CONNECTIONS = 20_000
+"""Sockets of both kinds in one process; beyond it requests get 503."""
+DRAIN_SECONDS = 4.0
+"""For the hooks at the stop: running operations end, sockets are told to reconnect."""
+GRACE_SECONDS = 4
+"""Then, for requests still being answered. With the drain and the lifespan's end under 10 s in total."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A request that is refused before the application sees it."""
+
+    status: HTTPStatus
+    code: str
+    message: str
+
+    def response(self) -> bytes:
+        error = {"message": self.message, "extensions": {"code": self.code}}
+        body = orjson.dumps({"errors": [error]})
+        head = b"content-type: application/json; charset=utf-8\r\nconnection: close\r\n"
+        return STATUS_LINE[self.status] + head + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+MALFORMED = _Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "this is no HTTP/1.1 request")
+URL_TOO_LONG = _Refusal(
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    "URL_TOO_LONG",
+    f"the URL is longer than {MAX_URL_BYTES} bytes: send the operation as POST",
+)
+HEADERS_TOO_LARGE = _Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "HEADERS_TOO_LARGE",
+    f"more than {MAX_HEADERS} headers, or more than {MAX_HEADER_BYTES} bytes of them",
+)
+HEADERS_TOO_SLOW = _Refusal(
+    HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", f"the headers did not arrive within {HEADER_SECONDS:g} s"
+)
+
+
+class _Refused(Exception):
+    """Stops the parser inside one of its callbacks."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with bounds on URL, headers and the time they take.
+
+    A bound is checked as its bytes are parsed; what the parser holds back (an unfinished line) is counted by read.
+    """
+
+    header_seconds = HEADER_SECONDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._refusal = MALFORMED
+        self._in_head = False
+        self._head_bytes = 0
+        self._held_back = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client: its first request must come soon."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes: parsed, and counted while they belong to no complete header."""
+        began_before = self._in_head
+        super().data_received(data)
+        if not self._in_head or self.transport.is_closing():
+            return
+        self._held_back += len(data) if began_before else 0
+        if self._held_back > MAX_HEADER_BYTES:
+            self._refuse(HEADERS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = self._held_back = 0
+        self._start_timer()
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the URL."""
+        super().on_url(url)
+        self._held_back = 0
+        if len(self.url) > MAX_URL_BYTES:
+            self._refusal = URL_TOO_LONG
+            raise _Refused
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A complete header."""
+        super().on_header(name, value)
+        self._held_back = 0
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
+            self._refusal = HEADERS_TOO_LARGE
+            raise _Refused
+
+    def on_headers_complete(self) -> None:
+        """The end of the headers: the application's turn."""
+        self._in_head = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text says less than ours
+        """What uvicorn calls when the parser stopped: answer with the reason."""
+        self._refuse(self._refusal)
+
+    def _refuse(self, refusal: _Refusal) -> None:
+        self._stop_timer()
+        if self.transport.is_closing():
+            return
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if not answering:  # else these bytes would stand in the middle of another answer
+            self.transport.write(refusal.response())
+        self.transport.close()
+
+    def _start_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.header_seconds, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if self._in_head:
+            self._refuse(HEADERS_TOO_SLOW)
+        elif not self.transport.is_closing():
+            self.transport.close()  # it never asked anything
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that runs hooks between its last acceptance and its goodbyes."""
+
+    def __init__(self, config: uvicorn.Config, *, on_stop: Sequence[StopHook], drain_seconds: float) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+        self._drain_seconds = drain_seconds
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, also if it was told to take any."""
+        address = self.servers[0].sockets[0].getsockname()
+        return int(address[1])
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop accepting, let the hooks end what runs, then close everything."""
+        for server in self.servers:
+            server.close()
+        try:
+            async with asyncio.timeout(self._drain_seconds), asyncio.TaskGroup() as group:
+                for hook in self._on_stop:
+                    group.create_task(_run_hook(hook))
+        except TimeoutError:
+            log.warning("stopping without waiting any longer", seconds=self._drain_seconds)
+        await super().shutdown(sockets)
+
+
+async def _run_hook(hook: StopHook) -> None:
+    try:
+        await hook()
+    except Exception:  # a failing hook must not keep the process from stopping
+        log.exception("a stop hook failed", hook=getattr(hook, "__qualname__", repr(hook)))
+
+
+def build_server(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    on_stop: Sequence[StopHook] = (),
+    http_protocol: type[HttpToolsProtocol] = BoundedHttpProtocol,
+    drain_seconds: float = DRAIN_SECONDS,
+) -> Server:
+    """A server for `app`, not started.
+
+    `run()` blocks with a loop of its own (uvloop if there is one); `serve()` runs on this one.
+
+    `on_stop`: hooks that run together once nothing more is accepted, as the transports' `close_all`. X-Forwarded-For
+    is not believed: anybody could forge a peer with it.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="auto",
+        http=http_protocol,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return Server(config, on_stop=on_stop, drain_seconds=drain_seconds)

@@ -1,0 +1,63 @@
+"""Who is calling, and how: what a transport knows about an operation before anything runs."""
+
+import inspect
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from schema.execution.records import OperationContext
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,80}")
+"""What we repeat of a caller's own X-Request-ID; anything else could forge log lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """One operation's caller."""
+
+    headers: Mapping[str, str]
+    """Of the request, or of the WebSocket's upgrade; names in any case."""
+    peer: str | None
+    """Address of the other end of the TCP connection."""
+    transport: str
+    """http, sse or websocket."""
+    request_id: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    """Payload of `connection_init`; empty but for a WebSocket."""
+
+
+ContextFactory = Callable[[ConnectionInfo], OperationContext | Awaitable[OperationContext]]
+"""Builds the context of one operation. A MarketDataError that it raises is the operation's error."""
+
+
+async def build_context(factory: ContextFactory, info: ConnectionInfo) -> OperationContext:
+    """The context of one operation, from a factory that may be asynchronous."""
+    context = factory(info)
+    return await context if inspect.isawaitable(context) else context
+
+
+def connection_info(
+    scope: Scope, *, transport: str, request_id: str, params: Mapping[str, object] | None = None
+) -> ConnectionInfo:
+    """The caller of an ASGI request or WebSocket."""
+    client = scope.get("client")
+    return ConnectionInfo(
+        headers=Headers(raw=scope["headers"]),
+        peer=client[0] if client else None,
+        transport=transport,
+        request_id=request_id,
+        params=params or {},
+    )
+
+
+def request_id_of(given: bytes | None) -> str:
+    """The caller's own request id if it is harmless, else a new one."""
+    if given is not None:
+        text = given.decode("latin-1")
+        if REQUEST_ID.fullmatch(text):
+            return text
+    return secrets.token_hex(8)
