@@ -21,9 +21,9 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e8edf2; --soft: #9aa7b4; --paper: #19212a; --ground: #10161d;
   --line: #2c3743; --accent: #7db4f5; --good: #4cc38a; --bad: #ff8f85; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px; background: var(--ground);
-  color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main { width: 100%; max-width: 480px; background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
+body { margin: 0; padding: 12vh 16px 32px; background: var(--ground); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 480px; margin: 0 auto; background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
   padding: 32px; }
 .service { margin: 0 0 20px; color: var(--soft); font-size: 14px; display: flex; justify-content: space-between; }
 .label { border: 1px solid currentColor; border-radius: 4px; padding: 0 6px; font-size: 12px; letter-spacing: .06em; }

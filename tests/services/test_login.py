@@ -1,5 +1,7 @@
 """The login's redirect and callback, as a browser sees them."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
@@ -110,6 +112,15 @@ async def test_the_callback_shows_who_is_logged_in() -> None:
     assert ">SANDBOX<" in answer.text
     assert "secret-token" not in answer.text
     assert_guarded(answer)
+
+
+async def test_the_policy_allows_exactly_the_pages_own_style() -> None:
+    """A style that the browser refuses would leave the page bare."""
+    async with site() as at:
+        answer = await at.finish(state="x")
+    style = answer.text.partition("<style>")[2].partition("</style>")[0]
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
 
 
 async def test_the_real_broker_needs_no_label() -> None:

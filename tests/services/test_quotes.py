@@ -374,6 +374,49 @@ async def test_stopping_tells_those_who_wait() -> None:
     assert [type(error) for answer in answers for error in answer.values()] == [SourceUnavailable] * 2
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    callers=st.lists(
+        st.tuples(
+            st.lists(st.integers(0, 8), unique=True, min_size=1, max_size=5),
+            st.integers(0, 12),
+            st.integers(1, 12) | st.none(),
+            st.sampled_from([0.0, 1.0]),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_whoever_comes_and_goes_nothing_is_left_behind(
+    callers: list[tuple[list[int], int, int | None, float]],
+) -> None:
+    """Callers come at any time and leave at any time: those who stay are served, and no key or batch remains."""
+    everything = some_instruments(9)
+
+    async def play() -> tuple[list[Answers], QuoteService]:
+        served: list[Answers] = []
+        async with bench(window=0.003, latency=0.004) as at:
+
+            async def call(wanted: list[int], start: int, leave: int | None, max_age: float) -> None:
+                await anyio.sleep(start / 1000)
+                with anyio.move_on_after(None if leave is None else leave / 1000) as scope:
+                    served.append(await at.ask(*(everything[n] for n in wanted), max_age=max_age))
+                if scope.cancelled_caught:
+                    served.append({})
+
+            async with anyio.create_task_group() as tasks:
+                for caller in callers:
+                    tasks.start_soon(call, *caller)
+            await anyio.sleep(0.02)
+            return served, at.service
+
+    served, service = anyio.run(play)
+    assert len(served) == len(callers)
+    assert all(isinstance(answer, Quote) for answers in served for answer in answers.values())
+    batches = service._batches
+    assert (len(batches._waiting), len(batches._running), len(batches._newest)) == (0, 0, 0)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     questions=st.lists(st.lists(st.integers(0, 12), unique=True, max_size=6), max_size=12),
