@@ -36,9 +36,8 @@ def no_observer(endpoint: str, seconds: float, outcome: str) -> None:
 class KiteClient:
     """Kite's REST API for one api_key, with the present token.
 
-    Waits for budget and for the answer, never longer than the budget's wait plus the config's patience. A call that
-    is cancelled
-    leaves its thread to end by itself within the transport's own deadline. For one event loop.
+    Waits for budget and for the answer, never longer than the budget's wait plus the config's patience. A call that is
+    cancelled leaves its thread to end by itself, within the transport's own deadline. For one event loop.
     """
 
     def __init__(

@@ -1,0 +1,1 @@
+"""The Kite REST provider, over real sockets."""
