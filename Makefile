@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run demo test check lock format clean
+.PHONY: help run demo test check sdl lock format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -14,7 +14,7 @@ run: $(VENV)/run.stamp ## Start the sandbox exchange and the server (SERVICE_POR
 	@exec $(BIN)/kite-services run
 
 demo: $(VENV)/run.stamp ## Start everything, query, subscribe, break the upstream, and print what was seen
-	@exec $(BIN)/python -m demo
+	@exec $(BIN)/python -m tools.demo
 
 test: $(VENV)/dev.stamp ## Run every test, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest $(ARGS)
@@ -28,6 +28,9 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/python -m tools.check_sdl
 	$(BIN)/python -m tools.check_migrations
 	$(BIN)/python -m tools.check_house
+
+sdl: $(VENV)/dev.stamp ## Write schema/schema.graphql anew
+	$(BIN)/python -m tools.check_sdl --write
 
 lock: $(VENV)/dev.stamp ## Pin the ranges of pyproject.toml in the lock files
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements.lock

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         return self.public_url.rstrip("/") or f"http://{host}:{self.service_port}"
 
     @property
+    def login_link(self) -> str:
+        """Our own page that leads to Kite's login."""
+        return f"{self.base_url}/auth/kite/login"
+
+    @property
     def source(self) -> DataSource:
         """KITE only if both of its addresses are the broker's own; what else speaks its wire is SANDBOX.
 

@@ -12,7 +12,6 @@ import strawberry
 from app.domain.errors import Forbidden
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
-from app.domain.quotes import QuoteLimits
 from app.ports import Clock
 from app.services.history import HistoryService
 from app.services.instruments import InstrumentService
@@ -48,7 +47,6 @@ class Services:
     feed: LiveFeed
     live_quotes: LiveQuotes
     live_ticks: LiveTicks
-    quote_limits: QuoteLimits
 
 
 class RequestContext:

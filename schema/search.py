@@ -32,3 +32,21 @@ class InstrumentConnection:
     edges: list[InstrumentEdge]
     page_info: PageInfo
     total_count: int
+
+
+def search(
+    instruments: InstrumentService, text: str, narrow: InstrumentFilter | None, *, first: int, after: str | None
+) -> InstrumentConnection:
+    """A page of the ranked search. Raises InvalidInput for a text, filter, size or cursor that makes no sense."""
+    page = instruments.search_page(text, narrow, first=first, after=after)
+    edges = [InstrumentEdge(cursor, match.instrument, match.score) for cursor, match in page.edges]
+    return InstrumentConnection(
+        edges,
+        PageInfo(
+            page.has_next,
+            page.has_previous,
+            edges[0].cursor if edges else None,
+            edges[-1].cursor if edges else None,
+        ),
+        page.total,
+    )

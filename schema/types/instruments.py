@@ -1,6 +1,7 @@
 """Instrument, with what hangs on it, and the pages of a search."""
 
 from datetime import date
+from typing import Annotated
 
 import strawberry
 
@@ -74,19 +75,19 @@ class InstrumentType:
     lot_size: int | None = field(description="Units per lot; null for indices.")
     expiry: date | None = field(description="Last trading day of a derivative; else null.")
     strike: float | None = field(description="Strike price of an option; else null.")
-    underlying: "InstrumentType | None" = field(
+    underlying: Instrument | None = field(
         resolver=underlying,
-        graphql_type="InstrumentType | None",
+        graphql_type=Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")] | None,
         description="The instrument a derivative is written on, where it is known.",
     )
     currency: str = field(description="Currency of its prices, ISO 4217.")
-    quote: QuoteType | None = field(
+    quote: Quote | None = field(
         resolver=quote, graphql_type=QuoteType | None, description="Its price; null with an error if it has none."
     )
-    candles: CandleSeriesType = field(
+    candles: CandleSeries = field(
         resolver=candles, graphql_type=CandleSeriesType, description="Its bars: the last N, or those of a span."
     )
-    phase: MarketPhaseType = field(
+    phase: MarketPhase = field(
         resolver=phase, graphql_type=MarketPhaseType, description="What its market is doing now."
     )
 

@@ -7,7 +7,7 @@ import strawberry
 
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource, Freshness
-from app.domain.quotes import Quote, freshness_of
+from app.domain.quotes import Quote, QuoteLimits, freshness_of
 from schema.context import Info
 from schema.types.scalars import BigInt
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from schema.types.instruments import InstrumentType
 
 field = strawberry.field
+
+LIMITS = QuoteLimits()
 
 
 @strawberry.type(name="DepthLevel", description="One price of the order book.")
@@ -53,7 +55,7 @@ def freshness(quote: strawberry.Parent[Quote], info: Info) -> Freshness:
         age_ms(quote, info),
         streaming=services.feed.latest(quote.id, quote.mode) is not None,
         market_open=services.phases.is_open(instrument, services.clock.now()),
-        limits=services.quote_limits,
+        limits=LIMITS,
     )
 
 
@@ -66,8 +68,10 @@ class QuoteType:
     """GraphQL's view of a domain Quote."""
 
     id: strawberry.ID = field(description="The instrument's id.")
-    instrument: Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")] = field(
-        resolver=instrument_of, description="What is priced."
+    instrument: Instrument = field(
+        resolver=instrument_of,
+        graphql_type=Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")],
+        description="What is priced.",
     )
     last_price: float = field(description="Price of the last trade, in the instrument's currency.")
     open: float | None = field(description="Today's first price; null where the source does not tell.")

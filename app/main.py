@@ -1,0 +1,153 @@
+"""The ASGI application: routes, middleware, lifespan. The only importer of `schema`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from app import __version__
+from app.http.health import health_routes
+from app.http.hosts import LoopbackHosts
+from app.http.login import login_routes
+from app.http.metrics import metrics_route
+from app.http.origins import AllowedOrigins
+from app.http.request_ids import RequestIds
+from app.logs import log_operation, secrets_of
+from app.metrics import ServiceState
+from app.observation import readiness_checks, service_state
+from app.redaction import Secrets
+from app.runtime import Runtime, open_runtime
+from app.settings import Settings
+from schema.build import build_schema, export_sdl
+from schema.context import RequestContext, Services
+from schema.execution.engine import Engine
+from schema.execution.records import OperationRecord
+from schema.graphiql import graphiql_assets, graphiql_page
+from schema.roles import RoleOf
+from schema.transport.connection import ConnectionInfo
+from schema.transport.http import GraphQLHttp
+from schema.transport.websocket import GraphQLWebSocket
+from schema.types.providers import ServerInfo
+
+__all__ = ["create_app", "export_sdl"]
+
+
+def create_app(settings: Settings, *, secrets: Secrets | None = None) -> Starlette:
+    """The service as an ASGI application: its lifespan opens the runtime and closes it.
+
+    `secrets`: what the logs hide; it learns the tokens. `app.state.stop_hooks` are for the server, to be run when
+    nothing more is accepted. Raises OriginError for a CORS_ORIGINS that makes no sense.
+    """
+    origins = AllowedOrigins(settings.cors_origins, settings.base_url)
+    inner = _Inner()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with open_runtime(settings, secrets=secrets or secrets_of(settings)) as runtime:
+            inner.app = Endpoints(runtime, origins)
+            yield
+
+    app = Starlette(lifespan=lifespan, routes=[Mount("/", inner)], middleware=_middleware(settings, origins))
+    app.state.stop_hooks = (inner.stop,)
+    return app
+
+
+class Endpoints:
+    """What a running service answers to: GraphQL on every transport, and plain HTTP beside it."""
+
+    def __init__(self, runtime: Runtime, origins: AllowedOrigins) -> None:
+        self._runtime = runtime
+        self._services = _services(runtime)
+        self._role_of = RoleOf(runtime.settings.admin_token)
+        engine = Engine(build_schema(), on_operation=self._operation_ended)
+        self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page)
+        self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins)
+        self._app = Starlette(routes=self._routes())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request or serve a socket."""
+        await self._app(scope, receive, send)
+
+    def _routes(self) -> list[BaseRoute]:
+        runtime = self._runtime
+        return [
+            Route("/graphql", self.http, methods=None),
+            WebSocketRoute("/graphql", self.websocket),
+            graphiql_assets(),
+            *health_routes(readiness_checks(runtime)),
+            metrics_route(runtime.metrics, self._state),
+            *login_routes(
+                runtime.sessions,
+                source=runtime.settings.source,
+                secure=runtime.settings.base_url.startswith("https:"),
+            ),
+            Route("/", _to_graphiql),
+        ]
+
+    def _context(self, connection: ConnectionInfo) -> RequestContext:
+        return RequestContext(self._services, self._role_of(connection))
+
+    def _operation_ended(self, record: OperationRecord) -> None:
+        log_operation(record)
+        self._runtime.metrics.operation(record)
+
+    def _state(self) -> ServiceState:
+        return service_state(self._runtime, connections=self.websocket.open_sockets)
+
+
+class _Inner:
+    """The endpoints, once the lifespan has opened them."""
+
+    app: Endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    async def stop(self) -> None:
+        """Complete what runs and tell subscribers to come back."""
+        await self.app.websocket.close_all()
+        await self.app.http.close_all()
+
+
+def _services(runtime: Runtime) -> Services:
+    return Services(
+        clock=runtime.clock,
+        server=ServerInfo(__version__, runtime.settings.environment, (runtime.settings.source,), runtime.started_at),
+        instruments=runtime.instruments,
+        quotes=runtime.quotes,
+        history=runtime.history,
+        phases=runtime.phases,
+        sessions=runtime.sessions,
+        providers=runtime.providers,
+        feed=runtime.feed,
+        live_quotes=runtime.live_quotes,
+        live_ticks=runtime.live_ticks,
+    )
+
+
+def _middleware(settings: Settings, origins: AllowedOrigins) -> list[Middleware]:
+    """From the outside in."""
+    layers = [Middleware(RequestIds)]
+    if settings.is_loopback:
+        layers.append(Middleware(LoopbackHosts, own=settings.base_url))
+    return [
+        *layers,
+        Middleware(
+            CORSMiddleware,
+            allow_origin_regex=origins.pattern,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-request-id"],
+            expose_headers=["x-request-id"],
+            max_age=3_600,
+        ),
+    ]
+
+
+async def _to_graphiql(_: Request) -> Response:
+    return RedirectResponse("/graphql")

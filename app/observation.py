@@ -1,0 +1,54 @@
+"""What an operator asks of a running service: readiness checks and the gauges of the moment.
+
+A Runtime comes in; checks for `/health/ready` and a ServiceState for `/metrics` go out. Called by `app.main`.
+"""
+
+from app.domain.feeds import FeedState
+from app.http.health import Check, CheckResult
+from app.metrics import ServiceState
+from app.runtime import Runtime
+from app.store.migrate import is_migrated
+
+
+def readiness_checks(runtime: Runtime) -> list[Check]:
+    """Database, migrations, instruments, feed: what must be there, and what the service can do without for a while."""
+
+    async def database() -> CheckResult:
+        await runtime.database.ping()
+        return CheckResult("database", ok=True)
+
+    async def migrations() -> CheckResult:
+        if await is_migrated(runtime.database):
+            return CheckResult("migrations", ok=True)
+        return CheckResult("migrations", ok=False, reason="run: kite-services migrate")
+
+    async def instruments() -> CheckResult:
+        status = runtime.instruments.status
+        if not status.total:
+            reason = status.last_error or "the first sync of the instrument master is under way"
+            return CheckResult("instruments", ok=False, reason=reason)
+        return CheckResult("instruments", ok=True, degraded=status.stale, reason=status.last_error)
+
+    async def feed() -> CheckResult:
+        (provider,) = runtime.providers.providers()
+        is_live = provider.state is FeedState.LIVE
+        reason = None if is_live else provider.message or provider.state.value
+        return CheckResult("feed", ok=True, degraded=not is_live, reason=reason)
+
+    return [Check(check.__name__, check) for check in (database, migrations, instruments, feed)]
+
+
+def service_state(runtime: Runtime, *, connections: int) -> ServiceState:
+    """Everything that the gauges show, as it is now."""
+    (provider,) = runtime.providers.providers()
+    master = runtime.instruments.status
+    return ServiceState(
+        connections=connections,
+        instruments=master.total,
+        instruments_synced_at=master.synced_at,
+        now=runtime.clock.now(),
+        feeds={provider.source: runtime.feed.status},
+        streamed_instruments=runtime.feed.subscribed_instruments,
+        session_authenticated=runtime.sessions.current().authenticated if runtime.sessions.configured else None,
+        budgets=provider.request_budgets,
+    )
