@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 
 import httpx
 
-LOGIN_PATH = "/auth/kite/login"
+from app.http.login import LOGIN_PATH
+
 GRAPHQL_PATH = "/graphql"
 MAX_REDIRECTS = 10
 TIMEOUT_SECONDS = 20.0
@@ -17,7 +18,7 @@ TIMEOUT_SECONDS = 20.0
 SESSION_QUERY = "{ kiteSession { authenticated } }"
 
 
-class LoginFailed(Exception):  # noqa: N818 # it is what happened
+class LoginFailed(Exception):  # it is what happened
     """The login did not end in a session. The message is for a person."""
 
 
@@ -45,39 +46,40 @@ async def log_in(service: str, *, public: str = "") -> None:
     `public`: the address under which browsers know the service; redirects to it are followed at `service`.
     Raises LoginFailed.
     """
-
-    async def stay_here(request: httpx.Request) -> None:
-        """A browser would go through the public address; we are on the machine itself."""
-        if public and str(request.url).startswith(public):
-            request.url = httpx.URL(service + str(request.url).removeprefix(public))
-            request.headers["host"] = request.url.netloc.decode()
-
-    async with httpx.AsyncClient(
-        follow_redirects=True,
-        max_redirects=MAX_REDIRECTS,
-        timeout=TIMEOUT_SECONDS,
-        trust_env=False,
-        event_hooks={"request": [stay_here]},
-    ) as client:
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
         try:
             if not await _authenticated(client, service):
-                await _walk(client, service)
+                await _walk(client, service, public)
                 await _require_session(client, service)
         except httpx.HTTPError as error:
             msg = f"the login stopped at a network error: {type(error).__name__}"
             raise LoginFailed(msg) from error
 
 
-async def _walk(client: httpx.AsyncClient, service: str) -> None:
-    page = await client.get(f"{service}{LOGIN_PATH}")
+async def _walk(client: httpx.AsyncClient, service: str, public: str) -> None:
+    page = await _follow(client, await client.get(f"{service}{LOGIN_PATH}"), service, public)
     form = LoginForm(page.text)
     if page.status_code != httpx.codes.OK or form.action is None:
         msg = f"{LOGIN_PATH} led to no login page (HTTP {page.status_code})"
         raise LoginFailed(msg)
-    finished = await client.post(urljoin(str(page.url), form.action), data=form.fields)
+    sent = await client.post(urljoin(str(page.url), form.action), data=form.fields)
+    finished = await _follow(client, sent, service, public)
     if finished.status_code != httpx.codes.OK:
         msg = f"the callback refused the login (HTTP {finished.status_code})"
         raise LoginFailed(msg)
+
+
+async def _follow(client: httpx.AsyncClient, answer: httpx.Response, service: str, public: str) -> httpx.Response:
+    """Where the redirects lead. Rewritten before they are asked, so that the cookie goes along."""
+    for _ in range(MAX_REDIRECTS):
+        if not answer.has_redirect_location:
+            return answer
+        target = urljoin(str(answer.url), answer.headers["location"])
+        if public and target.startswith(f"{public}/"):
+            target = service + target.removeprefix(public)
+        answer = await client.get(target)
+    msg = f"the login was redirected more than {MAX_REDIRECTS} times"
+    raise LoginFailed(msg)
 
 
 async def _require_session(client: httpx.AsyncClient, service: str) -> None:

@@ -52,11 +52,16 @@ def setting_faults(errors: Sequence[ErrorDetails]) -> list[str]:
     return lines
 
 
-def start_logs(settings: Settings, *, interactive: bool = False) -> Secrets:
-    """Logs as the settings say; `interactive`: for the console if nobody chose and a person is looking."""
-    secrets = secrets_of(settings)
-    log_format = settings.log_format
+def effective_format(settings: Settings, *, interactive: bool) -> LogFormat:
+    """LOG_FORMAT; or for the console, if nobody chose and a person is looking at an interactive command."""
     if interactive and "log_format" not in settings.model_fields_set and sys.stderr.isatty():
-        log_format = LogFormat.CONSOLE
+        return LogFormat.CONSOLE
+    return settings.log_format
+
+
+def start_logs(settings: Settings, *, interactive: bool = False) -> Secrets:
+    """From now on logs are written as the settings say. The secrets are those that no line may hold."""
+    secrets = secrets_of(settings)
+    log_format = effective_format(settings, interactive=interactive)
     configure_logs(level=settings.log_level, log_format=log_format, secrets=secrets)
     return secrets

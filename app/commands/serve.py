@@ -1,0 +1,23 @@
+"""`kite-services serve`: migrate, then the server, until SIGTERM or Ctrl-C."""
+
+import anyio
+import typer
+
+from app.commands.ports import port_fault
+from app.commands.serving import Service, listen, prepare
+from app.commands.start import FAILED, load_settings, refuse, start_logs
+from app.main import create_app
+
+
+def serve() -> None:
+    """Returns when the server ended in an orderly way; else the command ends with a code that is not 0."""
+    settings = load_settings()
+    secrets = start_logs(settings)
+    if fault := port_fault(settings.service_host, settings.service_port, "SERVICE_PORT"):
+        refuse(fault)
+    prepare(settings)
+    service = Service(
+        settings, create_app(settings, secrets=secrets), listen(settings.service_host, settings.service_port)
+    )
+    if not anyio.run(service.run, backend_options={"use_uvloop": True}):
+        raise typer.Exit(FAILED)

@@ -1,0 +1,96 @@
+"""The server in this process: from a bound port to an orderly end. The only place here that knows `app.main`.
+
+Settings and a listening socket come in; the server runs until SIGINT, SIGTERM or `stop`. uvicorn takes signals
+itself and raises them again when it is done; ours are received around it, so that the second raise ends nothing.
+"""
+
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+
+import anyio
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+
+from app.clock import SystemClock
+from app.commands.start import refuse
+from app.runtime import MixedWorldsError, kite_config, load_configured_calendar, open_store, require_world
+from app.server import Server, build_server
+from app.settings import Settings
+
+POLL_SECONDS = 0.05
+OnReady = Callable[["Service"], Awaitable[None]]
+
+
+class Service:
+    """A server that is about to run, or runs."""
+
+    def __init__(self, settings: Settings, application: Starlette, listener: socket.socket) -> None:
+        self.settings = settings
+        self._listener = listener
+        self._server: Server = build_server(
+            application,
+            host=settings.service_host,
+            port=settings.service_port,
+            on_stop=getattr(application.state, "stop_hooks", ()),
+        )
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches it, whatever its public address is."""
+        host, port = self._listener.getsockname()[:2]
+        wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 # read, not bound
+        host = wildcard.get(host, host)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """End in an orderly way, soon."""
+        self._server.should_exit = True
+
+    async def run(self, on_ready: OnReady | None = None) -> bool:
+        """Serve until a signal or `stop`. False if the application did not start; the log has the reason."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):
+            async with anyio.create_task_group() as tasks:
+                if on_ready is not None:
+                    tasks.start_soon(self._when_ready, on_ready)
+                await self._server.serve([self._listener])
+                tasks.cancel_scope.cancel()
+        return self._server.started
+
+    async def _when_ready(self, on_ready: OnReady) -> None:
+        while not self._server.started:  # noqa: ASYNC110 # uvicorn has a flag and no event
+            await anyio.sleep(POLL_SECONDS)
+        await on_ready(self)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; uvicorn begins to listen on it. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def prepare(settings: Settings) -> None:
+    """Open, migrate and check everything that lasts; or the command ends with what is wrong and the remedy. Blocks.
+
+    The server would find the same faults; here each is one line instead of a traceback.
+    """
+    try:
+        load_configured_calendar(settings.calendar)
+        kite_config(settings)
+        anyio.run(_open_once, settings)
+    except (MixedWorldsError, OSError, ValueError) as error:
+        refuse(str(error))
+    except SQLAlchemyError as error:
+        refuse(f"DATABASE_URL: the database cannot be used ({type(error).__name__}); see `kite-services doctor`")
+
+
+async def _open_once(settings: Settings) -> None:
+    async with open_store(settings, SystemClock()) as store:
+        await require_world(store.settings, settings.source)
