@@ -66,6 +66,19 @@ async def test_a_range_holds_exactly_its_bars() -> None:
     assert (series.upstream_calls, cost.upstream_calls, series.sources[0].candles) == (1, 1, 3)
 
 
+async def test_a_source_that_sends_more_than_was_asked_changes_nothing() -> None:
+    """Kite's range includes its end; the bar that opens there belongs to the next piece, or to nobody."""
+
+    class Generous(SteadyCandles):
+        async def candles(self, instrument: Instrument, interval: Interval, span: CandleRange) -> list[Candle]:
+            bars = await super().candles(instrument, interval, span)
+            return [*bars, *steady_bars(interval, CandleRange(span.end, span.end + DAY))]
+
+    start, end = at("2026-11-20 10:00"), at("2026-11-20 10:03")
+    series = await ask(Interval.MINUTE, source=Generous(), start=start, end=end)
+    assert [bar.time for bar in series.candles] == [at(f"2026-11-20 10:0{n}") for n in range(3)]
+
+
 async def test_a_year_of_five_minute_bars_takes_four_calls() -> None:
     """365 days in pieces of 100 days, newest first."""
     source = SteadyCandles(listed=at("2026-11-01"))
