@@ -73,8 +73,8 @@ class Clockwork:
             started = self._clock.monotonic()
             try:
                 await self.round()
-            except Exception:  # noqa: BLE001  a supervised loop: one bad price must not end the stream of all others
-                _log.exception("sandbox_round_failed")
+            except Exception as error:  # noqa: BLE001  a supervised loop: one bad price must not end the stream
+                _log.error("sandbox_round_failed", error=repr(error))
             spent = self._clock.monotonic() - started
             await anyio.sleep(max(0.0, self._settings.tick_seconds - spent))
 

@@ -42,7 +42,7 @@ def parse_command(message: str | bytes) -> Command:
         tokens = tuple(dict.fromkeys(_token(item) for item in value))
     except (ValueError, KeyError, TypeError, IndexError):
         raise BadCommand from None
-    if action not in {"subscribe", "unsubscribe", "mode"}:
+    if action not in ("subscribe", "unsubscribe", "mode"):
         raise BadCommand(f"Unknown action {str(action)[:40]!r}")
     return Command(action, tokens, mode)
 

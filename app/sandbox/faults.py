@@ -54,12 +54,13 @@ def parse_fault(body: object) -> Fault:
     """The fault that a JSON body describes. Raises BadFault."""
     if not isinstance(body, Mapping):
         raise BadFault(_complaint("the body is no JSON object"))
-    if body.get("kind") not in KINDS:
-        raise BadFault(_complaint(f"unknown kind {body.get('kind')!r}"))
+    kind = body.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadFault(_complaint(f"unknown kind {str(kind)[:40]!r}"))
     if unknown := sorted(map(str, body.keys() - _KEYS)):
         raise BadFault(_complaint(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_KEYS))}"))
     return Fault(
-        kind=body["kind"],
+        kind=kind,
         path=_text(body, "path"),
         count=_whole(body, "count", 1, MAX_COUNT),
         seconds=_seconds(body),

@@ -61,6 +61,14 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = anyio.Event()
+        self.leaving = anyio.Event()
+
+    async def main_loop(self) -> None:
+        second_tenths = 0
+        while not await self.on_tick(second_tenths):
+            second_tenths += 1
+            with anyio.move_on_after(0.1):
+                await self.leaving.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -114,6 +122,7 @@ async def open_sandbox(application: Starlette, *, port: int = 0) -> AsyncIterato
             yield Address(LOOPBACK, listener.getsockname()[1])
         finally:
             server.should_exit = True
+            server.leaving.set()
 
 
 async def run_sandbox(
