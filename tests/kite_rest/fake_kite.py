@@ -57,13 +57,26 @@ class FakeKite:
         return [request.headers.get("authorization") for request in self.requests]
 
 
+class _Server(uvicorn.Server):
+    """Ends at once, not at the next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.leaving = anyio.Event()
+
+    async def main_loop(self) -> None:
+        """Serve until told to leave."""
+        await self.on_tick(0)
+        await self.leaving.wait()
+
+
 @asynccontextmanager
 async def running_fake_kite() -> AsyncIterator[FakeKite]:
     """A fake on an ephemeral port of the running loop."""
     fake = FakeKite()
     application = Starlette(routes=[Route("/{path:path}", fake.answer, methods=["GET", "POST", "DELETE"])])
     config = uvicorn.Config(application, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = _Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with anyio.create_task_group() as group:
@@ -71,4 +84,4 @@ async def running_fake_kite() -> AsyncIterator[FakeKite]:
         try:
             yield fake
         finally:
-            server.should_exit = True
+            server.leaving.set()
