@@ -1,1 +1,1 @@
-"""Checks of the repository itself, run by `make check`, and the demonstration."""
+"""Checks of the project itself: `make check` runs each as `python -m tools.NAME`."""

@@ -1,4 +1,4 @@
-"""Holds schema/schema.graphql against the code: `python -m tools.check_sdl`, with --write to mend it."""
+"""The exported SDL in the repository is the schema's. `--write` exports it anew."""
 
 import difflib
 import sys
@@ -6,25 +6,26 @@ from pathlib import Path
 
 from app.main import export_sdl
 
-SDL = Path("schema/schema.graphql")
+EXPORTED = Path(__file__).parents[1] / "schema" / "schema.graphql"
 
 
-def main() -> int:
-    """0 if the file is what the code exports; else the difference and 1."""
-    exported = export_sdl()
-    if "--write" in sys.argv:
-        SDL.write_text(exported)
+def main(arguments: list[str]) -> int:
+    """0 if the file holds the schema, or was written."""
+    current = export_sdl().rstrip() + "\n"
+    if "--write" in arguments:
+        EXPORTED.write_text(current, encoding="utf-8")
         return 0
-    written = SDL.read_text() if SDL.exists() else ""
-    difference = difflib.unified_diff(written.splitlines(), exported.splitlines(), str(SDL), "the code", lineterm="")
-    lines = list(difference)
-    if lines:
-        print(*lines, sep="\n")
-        print("run: make sdl")
+    exported = EXPORTED.read_text(encoding="utf-8") if EXPORTED.exists() else ""
+    difference = list(
+        difflib.unified_diff(exported.splitlines(), current.splitlines(), "schema/schema.graphql", "the code", n=2)
+    )
+    for line in difference:
+        sys.stdout.write(f"{line}\n")
+    if exported != current:
+        sys.stdout.write("schema/schema.graphql is not the schema of the code: python -m tools.check_sdl --write\n")
         return 1
-    print(f"{SDL}: as the code exports it")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
