@@ -113,7 +113,7 @@ def _index(exchange: Exchange, symbol: str, exchange_token: int) -> Instrument:
         expiry=None,
         strike=None,
         underlying_id=None,
-        currency="INR",
+        currency="USD" if exchange is Exchange.NSEIX else "INR",
     )
 
 
