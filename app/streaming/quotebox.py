@@ -63,9 +63,15 @@ class QuoteMailbox:
 
     async def take(self) -> QuoteChanges:
         """Wait until something changed; everything newest, at once. The box is empty after it."""
-        while not (self._newest or self._feed_changed):
+        while (changes := self.take_now()) is None:
             self._filled.clear()
             await self._filled.wait()
+        return changes
+
+    def take_now(self) -> QuoteChanges | None:
+        """What `take` would return at once; None if it would wait."""
+        if not (self._newest or self._feed_changed):
+            return None
         quotes, self._newest = list(self._newest.values()), {}
         merged, self._merged = self._merged, 0
         self._feed_changed = False

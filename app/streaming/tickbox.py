@@ -72,9 +72,15 @@ class TickMailbox:
 
     async def take(self) -> TickChanges:
         """Wait until there is something; at most BATCH_TICKS ticks, never across a gap."""
-        while not (self._entries or self._gap):
+        while (changes := self.take_now()) is None:
             self._filled.clear()
             await self._filled.wait()
+        return changes
+
+    def take_now(self) -> TickChanges | None:
+        """What `take` would return at once; None if it would wait."""
+        if not (self._entries or self._gap):
+            return None
         position = self._skip_interruptions()
         ticks: list[Tick] = []
         while self._entries and len(ticks) < BATCH_TICKS:
