@@ -4,7 +4,7 @@ Comes in: the live feed, the Kite session, the request budgets. Goes out: Provid
 Called by the `providers` query and subscription; the runtime owns `run()`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -102,7 +102,7 @@ class ProviderBoard:
         """The state of every source at this moment."""
         return (self._kite(),)
 
-    async def updates(self, throttle: float = FIGURES_SECONDS) -> AsyncIterator[tuple[ProviderStatus, ...]]:
+    async def updates(self, throttle: float = FIGURES_SECONDS) -> AsyncGenerator[tuple[ProviderStatus, ...], None]:
         """The present state, then each change: of a state at once, of mere figures once in `throttle` seconds."""
         changes = self._changed.changes()
         sent: tuple[ProviderStatus, ...] = ()

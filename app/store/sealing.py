@@ -1,5 +1,6 @@
 """Sealing of secrets: text in, Fernet tokens out, and back. For the session store; the key is found by app.runtime."""
 
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -23,7 +24,8 @@ class Sealer:
     def __init__(self, keys: Sequence[str]) -> None:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
-        except ValueError:
+            self._newest = keys[0].encode()
+        except (ValueError, IndexError):
             msg = 'a sealing key is no Fernet key; make one with: python -c "from cryptography.fernet import Fernet; '
             raise SealingKeyError(msg + 'print(Fernet.generate_key().decode())"') from None
 
@@ -33,6 +35,10 @@ class Sealer:
     def seal(self, secret: str) -> bytes:
         """Encrypted and authenticated; different at each call."""
         return self._fernet.encrypt(secret.encode())
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose, the same in every process with this key; tells nothing about it."""
+        return hmac.digest(self._newest, purpose.encode(), "sha256")
 
     def unseal(self, sealed: bytes) -> str | None:
         """The secret; None if none of the keys sealed it or it was changed since."""
