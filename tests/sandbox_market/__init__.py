@@ -1,0 +1,1 @@
+"""The simulated market: its laws, its universe and its master."""
