@@ -22,7 +22,7 @@ def only(word: str) -> str:
 
 
 def test_two_stages_and_nothing_of_the_first_but_the_environment() -> None:
-    """pip's leftovers, sources and the lock file stay behind."""
+    """Pip's leftovers, sources and the lock file stay behind."""
     assert len(STAGES) == 2
     assert [line for line in LAST if line.startswith("COPY")] == [
         "COPY --from=build /opt/kite-services /opt/kite-services"

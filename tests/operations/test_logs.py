@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,17 +23,6 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def restored() -> Iterator[None]:
-    """The process's logging, as it was before the test."""
-    root = logging.getLogger()  # noqa: TID251 # what is under test is global by nature
-    before = root.handlers[:], root.level
-    yield
-    root.handlers, root.level = before[0], before[1]
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-
-
-@pytest.fixture
 def secrets() -> Secrets:
     """One registered token."""
     return Secrets([TOKEN])
@@ -46,7 +35,7 @@ def stream() -> io.StringIO:
 
 
 @pytest.fixture
-def lines(restored: None, secrets: Secrets, stream: io.StringIO) -> Lines:
+def lines(secrets: Secrets, stream: io.StringIO) -> Lines:
     """JSON logs at DEBUG; the result reads what was written."""
     configure_logs(level="DEBUG", log_format=LogFormat.JSON, secrets=secrets, stream=stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -288,7 +277,7 @@ def test_an_operation_is_one_line(lines: Lines) -> None:
     assert "request_id" not in second
 
 
-def test_the_console_shows_the_same_without_secrets(restored: None, secrets: Secrets, stream: io.StringIO) -> None:
+def test_the_console_shows_the_same_without_secrets(secrets: Secrets, stream: io.StringIO) -> None:
     """Readable lines, tracebacks included."""
     configure_logs(level="INFO", log_format=LogFormat.CONSOLE, secrets=secrets, stream=stream)
     try:
@@ -303,7 +292,7 @@ def test_the_console_shows_the_same_without_secrets(restored: None, secrets: Sec
     assert "hidden" not in written
 
 
-def test_a_closed_stream_loses_the_line_and_nothing_else(restored: None, secrets: Secrets) -> None:
+def test_a_closed_stream_loses_the_line_and_nothing_else(secrets: Secrets) -> None:
     """The reader of a pipe may leave; operations go on."""
     stream = io.StringIO()
     configure_logs(level="INFO", log_format=LogFormat.JSON, secrets=secrets, stream=stream)
