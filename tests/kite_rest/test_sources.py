@@ -1,8 +1,10 @@
 """Quotes, candles, the master and the login over a real socket: what is sent, and how partial failure is told."""
 
+import gc
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import anyio
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -204,6 +206,31 @@ async def test_the_master_needs_no_login_and_sends_no_token(build, fake):
     dump = await kite.instruments.instruments()
     assert (len(dump.instruments), dump.skipped_rows) == (len(GOOD), 1)
     assert (fake.requests[0].url.path, fake.authorizations) == ("/instruments", [None])
+
+
+async def test_the_loop_goes_on_while_a_large_master_is_parsed(kite, fake):
+    """The parse gives the interpreter away every hundred rows, and the garbage collector is on again afterwards."""
+    rows = [f"{n},1,S{n},A COMPANY,0,,0,0.05,1,EQ,NSE,NSE" for n in range(1, 20_001)]
+    fake.usual = csv("\n".join([HEADER, *rows]))
+    turns: list[int] = []
+
+    async def count_turns(stop: anyio.Event) -> None:
+        while not stop.is_set():
+            turns.append(1)
+            await anyio.sleep(0.0005)
+
+    stop = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(count_turns, stop)
+        dump = await kite.instruments.instruments()
+        stop.set()
+    assert len(dump.instruments) == 20_000
+    assert len(turns) > 20
+    assert gc.isenabled()
+    fake.usual = csv("nothing")
+    with pytest.raises(MalformedPayload):
+        await kite.instruments.instruments()
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Numbered cards that every provider must pass, over real sockets."""
