@@ -14,12 +14,8 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     parse,
-    specified_rules,
-    validate,
 )
 from graphql.execution.collect_fields import FragmentDetails
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.execution.analysis import analyse
 from schema.execution.cost import Cost
@@ -27,9 +23,7 @@ from schema.execution.failures import failure, graphql_failure, limit_failure
 from schema.execution.limits import CostModel, LimitExceeded, Limits, check_limit
 from schema.execution.records import FailureKind, OperationKind, RequestFailure
 from schema.execution.sizes import variable_defaults
-
-RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-"""The specification's rules, and those that Strawberry's own execution adds."""
+from schema.execution.validation import validation_errors
 
 CACHED_FAILURES = 200
 """Broken documents remembered: enough for a client that retries, too few to matter for memory."""
@@ -141,15 +135,15 @@ class DocumentCache:
         try:
             node = self._parse(query)
             costs = analyse(self._schema, node, limits=self._limits, model=self._model)
+            errors = validation_errors(self._schema, node, max_errors=self._limits.max_validation_errors)
         except LimitExceeded as exceeded:
             return limit_failure(exceeded)
         except GraphQLSyntaxError as error:
             return graphql_failure(FailureKind.PARSE, [error], "GRAPHQL_PARSE_FAILED")
-        if not costs:
-            return _no_operation("the document has no operation")
-        errors = validate(self._schema, node, RULES, max_errors=self._limits.max_validation_errors)
         if errors:
             return graphql_failure(FailureKind.VALIDATION, errors, "GRAPHQL_VALIDATION_FAILED")
+        if not costs:
+            return _no_operation("the document has no operation")
         return Document(node, costs)
 
     def _parse(self, query: str) -> DocumentNode:

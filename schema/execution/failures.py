@@ -17,6 +17,9 @@ log = structlog.get_logger()
 
 INTERNAL = "INTERNAL"
 
+MAX_MESSAGE_CHARACTERS = 500
+"""graphql-core repeats the caller's own value in a message, which may be a megabyte."""
+
 
 def formatted(message: str, code: str, **details: object) -> Formatted:
     """An error without a place in the document."""
@@ -107,7 +110,7 @@ def _public(error: GraphQLError, cause: Exception | None) -> Formatted | None:
 
 
 def _with_code(error: GraphQLError, code: str) -> Formatted:
-    sent: Formatted = {**error.formatted}
+    sent: Formatted = {**error.formatted, "message": _cut(error.message)}
     sent["extensions"] = {"code": code, **(error.extensions or {})}
     return sent
 
@@ -121,3 +124,7 @@ def _place(error: GraphQLError, described: Formatted) -> Formatted:
         sent["path"] = error.path
     sent["extensions"] = described["extensions"]
     return sent
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE_CHARACTERS else message[:MAX_MESSAGE_CHARACTERS] + " ..."
