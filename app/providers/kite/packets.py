@@ -7,7 +7,6 @@ https://kite.trade/docs/connect/v3/websocket/ and upstream.md 1.7.
 """
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from app.domain.provenance import DataSource
 from app.domain.quotes import Depth, DepthLevel, Quote, StreamMode, price_change
 from app.domain.ticks import Tick
 from app.domain.time import from_epoch
+from app.providers.kite.drafts import quick_constructor
 
 LTP, INDEX_QUOTE, INDEX_FULL, QUOTE, FULL = 8, 28, 32, 44, 184
 """Lengths of the packets that exist."""
@@ -40,11 +40,12 @@ _LTP = struct.Struct(">Ii")
 _INDEX = struct.Struct(">6i4x")
 _TRADE = struct.Struct(">iIiIII4i")
 _TIMES = struct.Struct(">5I")
-_LEVELS = struct.Struct(">" + "IiHxx" * 10)
+_LEVEL = struct.Struct(">IiHxx")
 _TOP = struct.Struct(">Ii")
 
+_new_level, _new_quote, _new_tick = quick_constructor(DepthLevel), quick_constructor(Quote), quick_constructor(Tick)
+
 _BODY_AT, _TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 4, 44, 64, 124, 28
-_SIDE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def decode_quote(packet: bytes, instrument_id: str, source: DataSource, received
         return None
     last, length = raw_last / _divisor(token), len(packet)
     if length == LTP:
-        return Quote(instrument_id, last, source, received_at, StreamMode.LTP)
+        return _new_quote(instrument_id, last, source, received_at, StreamMode.LTP)
     if length in (INDEX_QUOTE, INDEX_FULL):
         return _index(packet, instrument_id, source, received_at)
     return _trade(packet, instrument_id, source, received_at)
@@ -110,13 +111,13 @@ def decode_tick(packet: bytes, instrument_id: str, source: DataSource, received_
     last = raw_last / divisor
     if length not in (QUOTE, FULL):
         exchange_time = _index_time(packet) if length == INDEX_FULL else None
-        return Tick(instrument_id, last, source, received_at, exchange_time=exchange_time)
+        return _new_tick(instrument_id, last, source, received_at, exchange_time=exchange_time)
     _, quantity, _, volume, *_ = _TRADE.unpack_from(packet, _BODY_AT)
     tradable = _segment(token) != _INDICES
     if length == QUOTE:
-        return Tick(instrument_id, last, source, received_at, quantity or None, volume if tradable else None)
+        return _new_tick(instrument_id, last, source, received_at, quantity or None, volume if tradable else None)
     _, interest, _, _, epoch = _TIMES.unpack_from(packet, _TIMES_AT)
-    return Tick(
+    return _new_tick(
         instrument_id,
         last,
         source,
@@ -172,7 +173,7 @@ def _index(packet: bytes, instrument_id: str, source: DataSource, received_at: d
     divisor = _divisor(token)
     last, previous_close = raw_last / divisor, _price(close, divisor)
     change, percent = price_change(last, previous_close)
-    return Quote(
+    return _new_quote(
         instrument_id,
         last,
         source,
@@ -203,7 +204,7 @@ def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: d
     if full:
         traded, interest, highest, lowest, exchanged = _TIMES.unpack_from(packet, _TIMES_AT)
         depth = _depth(packet, divisor)
-    return Quote(
+    return _new_quote(
         instrument_id,
         last,
         source,
@@ -230,10 +231,10 @@ def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: d
 
 
 def _depth(packet: bytes, divisor: float) -> Depth:
-    raw = _LEVELS.unpack_from(packet, _DEPTH_AT)
-    levels = [(raw[at], raw[at + 1], raw[at + 2]) for at in range(0, len(raw), 3)]
-    return Depth(_side(levels[:_SIDE], divisor), _side(levels[_SIDE:], divisor))
+    return Depth(_side(packet[_DEPTH_AT:_ASKS_AT], divisor), _side(packet[_ASKS_AT:], divisor))
 
 
-def _side(levels: Iterable[tuple[int, int, int]], divisor: float) -> tuple[DepthLevel, ...]:
-    return tuple(DepthLevel(price / divisor, quantity, orders) for quantity, price, orders in levels if quantity)
+def _side(rows: bytes, divisor: float) -> tuple[DepthLevel, ...]:
+    return tuple(
+        [_new_level(price / divisor, size, orders) for size, price, orders in _LEVEL.iter_unpack(rows) if size]
+    )

@@ -1,0 +1,29 @@
+"""Frozen objects built at the speed of ordinary ones. Used by `packets`, which builds 200,000 a second.
+
+A frozen dataclass sets each field through `object.__setattr__`: a Quote costs 2.5 microseconds, and
+one that is filled as a draft 0.4. A draft has the same slots and is not frozen; at the end of its
+construction it becomes the real class, which the data model allows between classes of equal slots.
+https://docs.python.org/3/reference/datamodel.html#slots
+"""
+
+from dataclasses import MISSING, Field, field, fields, make_dataclass
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+def quick_constructor(kind: type[T]) -> type[T]:
+    """A constructor with the parameters and defaults of a frozen, slotted dataclass; it returns just such objects."""
+
+    def freeze(draft: Any) -> None:
+        draft.__class__ = kind
+
+    specs = [_spec(each) for each in fields(kind)]  # type: ignore[arg-type]  # every caller's kind is a dataclass
+    draft = make_dataclass(
+        f"{kind.__name__}Draft", specs, slots=True, eq=False, repr=False, namespace={"__post_init__": freeze}
+    )
+    return cast("type[T]", draft)
+
+
+def _spec(each: Field[Any]) -> tuple[str, Any, Any]:
+    return each.name, each.type, field() if each.default is MISSING else field(default=each.default)
