@@ -1,7 +1,7 @@
 """The whole service over real sockets, in the running loop of a test, in front of a sandbox.
 
     async with running_pair(tmp_path) as (service, sandbox):    # SQLite in tmp_path; database_url=... for another
-        answer = await service.ask("{ quote(id: \"NSE:INFY\") { lastPrice } }")
+        answer = await service.ask('{ quote(id: "NSE:INFY") { lastPrice } }')
         assert sandbox.count("quote") == 1
 
     async with sandbox_for(port := free_port()) as sandbox:     # the same in two steps, to start the service again
@@ -60,7 +60,7 @@ class RunningService:
     async def until(self, status: str, check: str | None = None) -> None:
         """Returns when /health/ready, or one of its checks, is `ready`, `degraded` or `unavailable`."""
         with anyio.fail_after(READY_SECONDS):
-            while await self._status(check) != status:
+            while await self._status(check) != status:  # noqa: ASYNC110 - seen from outside, as a load balancer does
                 await anyio.sleep(0.02)
 
     async def _status(self, check: str | None) -> str:
