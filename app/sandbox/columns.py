@@ -1,6 +1,6 @@
 """Minutes of one instrument as columns of whole numbers, and their merging into bars.
 
-A `Column` set comes from `app.sandbox.process`; `plan_bars` says which minutes make which bars of an interval;
+`Columns` come from `app.sandbox.process`; `plan_bars` says which minutes make which bars of an interval;
 `merge` makes them. Sums and extremes of integers: merging in two steps gives what one step gives.
 """
 

@@ -345,3 +345,6 @@ FUND_OF = {
     "NSEIX:GIFT NIFTY": "NSE:NIFTY 50",
 }
 """Prices that follow another one: funds, and the future of the NIFTY in Gujarat."""
+
+SMALL_CONTRACTS = {"GOLDM": "GOLD", "SILVERM": "SILVER"}
+"""Commodities that are another one in smaller lots, at the same price."""

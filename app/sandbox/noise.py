@@ -59,7 +59,7 @@ class Octave(NamedTuple):
     own_key: int
     shared_key: int
     shared: float
-    """How much of the heights is common to all paths with the same `shared_key`, 0 to 1."""
+    """How much of the heights is common to all paths with the same `shared_key`, -1 (against it) to 1."""
 
 
 def height(octave: Octave, cell: int) -> float:
@@ -67,7 +67,7 @@ def height(octave: Octave, cell: int) -> float:
     own = (mix(octave.own_key, cell) >> 11) * _HALF_RANGE - 1.0
     if octave.shared:
         common = (mix(octave.shared_key, cell) >> 11) * _HALF_RANGE - 1.0
-        own = octave.shared * common + (1.0 - octave.shared) * own
+        own = octave.shared * common + (1.0 - abs(octave.shared)) * own
     return octave.amplitude * own
 
 
@@ -76,7 +76,7 @@ def heights(octave: Octave, first: int, count: int) -> Floats:
     own = _signed(mix_range(octave.own_key, first, count))
     if octave.shared:
         common = _signed(mix_range(octave.shared_key, first, count))
-        own = octave.shared * common + (1.0 - octave.shared) * own
+        own = octave.shared * common + (1.0 - abs(octave.shared)) * own
     return octave.amplitude * own
 
 

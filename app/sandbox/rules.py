@@ -10,7 +10,17 @@ from datetime import date
 from app.domain.instruments import Exchange, Instrument, InstrumentKind
 from app.sandbox.flow import Flow, build_flow
 from app.sandbox.money import Step, step_of
-from app.sandbox.names import CHAINS, COMMODITIES, CURRENCIES, FUND_OF, FUNDS, INDICES, NIFTY_50, OTHER_STOCKS
+from app.sandbox.names import (
+    CHAINS,
+    COMMODITIES,
+    CURRENCIES,
+    FUND_OF,
+    FUNDS,
+    INDICES,
+    NIFTY_50,
+    OTHER_STOCKS,
+    SMALL_CONTRACTS,
+)
 from app.sandbox.noise import key_of
 from app.sandbox.pricing import Itself, Option, Pricing, Proportional
 from app.sandbox.spots import Spot, build_spot
@@ -28,8 +38,8 @@ CLOSE_OF_EXPIRY = 15 * 60 + 30
 IST_MINUTES = 330
 MINUTES_A_DAY = 1_440
 VIX = "NSE:INDIA VIX"
-INDEX_MOVES = {VIX: (0.03, 0.21, 0.4), "NSE:NIFTY 50": (0.0045, 0.25, 1.0), "BSE:SENSEX": (0.0045, 0.25, 0.95)}
-"""Volatility of a session, reach and shared part; VIX stays within 10 and 25."""
+INDEX_MOVES = {VIX: (0.03, 0.21, -0.5), "NSE:NIFTY 50": (0.0045, 0.25, 1.0), "BSE:SENSEX": (0.0045, 0.25, 0.95)}
+"""Volatility of a session, reach and shared part; VIX stays within 10 and 25 and moves against the market."""
 OTHER_INDEX_MOVES = (0.006, 0.3, 0.75)
 COMMODITY_VOLATILITY = 0.28
 """A year's, of options on commodities."""
@@ -86,7 +96,8 @@ def build_spots(seed: int) -> dict[str, Spot]:
 def spot_name(instrument: Instrument) -> str:
     """Name of the path behind an instrument."""
     if instrument.expiry is not None:
-        return instrument.underlying_id or f"{instrument.exchange}:{instrument.name}"
+        name = instrument.name or ""
+        return instrument.underlying_id or f"{instrument.exchange}:{SMALL_CONTRACTS.get(name, name)}"
     if instrument.id in FUND_OF:
         return FUND_OF[instrument.id]
     if instrument.exchange is Exchange.BSE and instrument.kind is not InstrumentKind.INDEX:

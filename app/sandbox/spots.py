@@ -119,10 +119,10 @@ def build_spot(  # noqa: PLR0913 - one path has this many knobs, and each call n
 ) -> Spot:
     """A path around a price. `volatility`: deviation of a session's return; `reach`: bound of the sum of octaves.
 
-    `shared`: how much of it is the market's own movement, 0 to 1.
+    `shared`: how much of it is the market's own movement, 1 with it to -1 against it.
     """
     minute = volatility / SESSION_MINUTES**0.5
-    spread = (shared * shared + (1.0 - shared) ** 2) ** 0.5
+    spread = (shared * shared + (1.0 - abs(shared)) ** 2) ** 0.5
     scale = minute / (2.0 * SPREAD_OF_SUM * spread)
     octaves: list[Octave] = []
     left = reach

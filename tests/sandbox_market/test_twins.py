@@ -26,7 +26,7 @@ def test_mix_of_a_range(key: int, first: int) -> None:
 
 def test_keys_do_not_depend_on_the_process() -> None:
     """A pinned value: changing it changes every price."""
-    assert key_of(1, "NSE:INFY", 3) == key_of(1, "NSE:INFY", 3)
+    assert mix(key_of(1, "NSE:INFY", 3), 42) == 9_122_156_843_634_934_806
     assert key_of("ab", "c") != key_of("a", "bc")
 
 
