@@ -39,14 +39,11 @@ def search(
 ) -> InstrumentConnection:
     """A page of the ranked search. Raises InvalidInput for a text, filter, size or cursor that makes no sense."""
     page = instruments.search_page(text, narrow, first=first, after=after)
-    edges = [InstrumentEdge(cursor, match.instrument, match.score) for cursor, match in page.edges]
     return InstrumentConnection(
-        edges,
-        PageInfo(
-            page.has_next,
-            page.has_previous,
-            edges[0].cursor if edges else None,
-            edges[-1].cursor if edges else None,
-        ),
-        page.total,
+        edges=[
+            InstrumentEdge(cursor, match.instrument, match.score)
+            for cursor, match in zip(page.cursors, page.matches, strict=True)
+        ],
+        page_info=PageInfo(page.has_next, page.has_previous, page.start_cursor, page.end_cursor),
+        total_count=page.total,
     )
