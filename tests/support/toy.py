@@ -41,6 +41,12 @@ class Ledger:
     touched: int = 0
     records: list[OperationRecord] = field(default_factory=list)
 
+    def reset(self) -> None:
+        """Forget everything."""
+        for kept in (self.batches, self.opened, self.closed, self.records):
+            kept.clear()
+        self.touched = 0
+
 
 class ToyContext(OperationContext):
     """A context with one loader; `fresh` makes another with a loader of its own."""

@@ -106,8 +106,29 @@ async def running(
             yield Service(running_server, ledger, http, websocket, client, callers)
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The service of a module lives on the module's loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def shared_service() -> AsyncIterator[Service]:
+    """A toy service with the real limits, for the tests of a module that do not stop it."""
+    async with running() as one:
+        yield one
+
+
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    """A toy service with the real limits."""
+async def service(shared_service: Service) -> Service:
+    """The module's service with nothing recorded yet."""
+    shared_service.ledger.reset()
+    shared_service.callers.clear()
+    return shared_service
+
+
+@pytest.fixture
+async def own_service() -> AsyncIterator[Service]:
+    """A service of the test's own, to be stopped."""
     async with running() as one:
         yield one
