@@ -20,7 +20,7 @@ from app.ports import Clock
 from app.sandbox.admission import Admission
 from app.sandbox.control import Control
 from app.sandbox.dump import InstrumentDumps
-from app.sandbox.envelope import KiteError, answer_http_exception, answer_kite_error, success
+from app.sandbox.envelope import KiteError, answer_crash, answer_http_exception, answer_kite_error, success
 from app.sandbox.faults import Faults
 from app.sandbox.gate import Gate
 from app.sandbox.history import HistoryEndpoint
@@ -57,7 +57,7 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
     admission = Admission(sessions, RateLimits(settings.rate_limits, clock))
     prices = PriceDesk(market, faults)
     ticker = Ticker(settings, clock=clock, prices=prices, sessions=sessions, faults=faults, traffic=traffic)
-    control = Control(settings, faults=faults, sessions=sessions, ticker=ticker, traffic=traffic)
+    control = Control(settings, faults=faults, prices=prices, sessions=sessions, ticker=ticker, traffic=traffic)
     routes: list[BaseRoute] = [
         Route("/", _root, methods=["GET"]),
         *LoginPages(settings, sessions).routes(),
@@ -71,7 +71,11 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
     application = Starlette(
         routes=routes,
         middleware=[Middleware(Gate, faults=faults, traffic=traffic, max_url_bytes=settings.max_url_bytes)],
-        exception_handlers={KiteError: answer_kite_error, HTTPException: answer_http_exception},
+        exception_handlers={
+            KiteError: answer_kite_error,
+            HTTPException: answer_http_exception,
+            Exception: answer_crash,
+        },
         lifespan=_lifespan,
     )
     application.state.sandbox = Sandbox(settings, control, faults, sessions, ticker, traffic)

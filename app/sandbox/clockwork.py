@@ -8,6 +8,7 @@ ever waited for except by a burst.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TypeVar
 
 import anyio
 import structlog
@@ -22,15 +23,18 @@ from app.sandbox.settings import SandboxSettings
 from app.sandbox.shapes import Snapshot
 
 SLICE = 200
-"""Instruments looked at, and packets in a frame, before other tasks get their turn: a few milliseconds."""
+"""Packets in a frame."""
+LOOKS = 25
+"""Instruments looked at before other tasks get their turn: two milliseconds, ten at the turn of a minute."""
 HEARTBEAT = b"\x00"
 BURST_PATIENCE_SECONDS = 30.0
 """A burst gives up on sockets that do not read for this long."""
 Key = tuple[int, StreamMode]
+T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-def sliced(items: Iterable[int], size: int = SLICE) -> Iterable[list[int]]:
+def sliced(items: Iterable[T], size: int = SLICE) -> Iterable[list[T]]:
     """`items` in lists of at most `size`."""
     iterator = iter(items)
     while part := list(islice(iterator, size)):
@@ -83,11 +87,10 @@ class Clockwork:
         wanted = self._wanted()
         self._last = {key: self._last[key] for key in self._last if key[1] in wanted.get(key[0], ())}
         for tokens in sliced(wanted):
-            changed = {}
-            for token in tokens:
-                changed.update(self._changes(token, wanted[token]))
+            changed: dict[Key, bytes] = {}
+            for token, shown in await self._look(tokens):
+                changed.update(self._changes(token, wanted[token], shown))
             self._distribute(changed)
-            await checkpoint()
         self.rounds += 1
 
     def _wanted(self) -> dict[int, set[StreamMode]]:
@@ -97,13 +100,19 @@ class Clockwork:
                 wanted.setdefault(token, set()).add(mode)
         return wanted
 
-    def _changes(self, token: int, modes: Iterable[StreamMode]) -> dict[Key, bytes]:
-        snapshot = self._prices.snapshot(token, self._clock.now())
-        if snapshot is None:
-            return {}
+    async def _look(self, tokens: list[int]) -> list[tuple[int, Snapshot]]:
+        """What the tokens show now; those without a price are left out."""
+        found = []
+        for part in sliced(tokens, LOOKS):
+            looks = [(token, self._prices.snapshot(token, self._clock.now())) for token in part]
+            found += [(token, shown) for token, shown in looks if shown is not None]
+            await checkpoint()
+        return found
+
+    def _changes(self, token: int, modes: Iterable[StreamMode], shown: Snapshot) -> dict[Key, bytes]:
         changed = {}
         for mode in modes:
-            packet = encode_packet(token, mode, snapshot)
+            packet = encode_packet(token, mode, shown)
             seen = fingerprint(packet)
             if self._last.get((token, mode)) != seen:
                 self._last[token, mode] = seen
@@ -124,40 +133,39 @@ class Clockwork:
         """Send the present state of `tokens` to one socket, changed or not."""
         for part in sliced(tokens):
             packets = []
-            for token in part:
-                snapshot = self._prices.snapshot(token, self._clock.now())
-                if snapshot is not None:
-                    packet = encode_packet(token, mode, snapshot)
-                    self._last.setdefault((token, mode), fingerprint(packet))
-                    packets.append(packet)
+            for token, shown in await self._look(part):
+                packet = encode_packet(token, mode, shown)
+                self._last.setdefault((token, mode), fingerprint(packet))
+                packets.append(packet)
             self._offer(socket, packets)
-            await checkpoint()
 
-    async def burst(self, count: int, instrument: str | None) -> int:
-        """Send `count` distinct packets of every subscribed instrument as fast as the sockets read; how many.
+    async def burst(self, count: int, only: int | None) -> int:
+        """Send `count` packets of every subscribed token (or of one) as fast as the sockets read; how many went out.
 
-        The k-th has last_quantity k, and a price that alternates by one percent, so that losses can be seen.
+        The k-th has last_quantity k and a price that alternates by one percent, so that losses can be seen; ordinary
+        ticks come in between. At the end every instrument shows its true price again.
         """
-        sent_before = self.packets_sent
-        only = None if instrument is None else self._prices.token_of(instrument)
+        sent_before, wanted = self.packets_sent, self._wanted()
+        shown = await self._look([token for token in wanted if only in {None, token}])
         with anyio.move_on_after(BURST_PATIENCE_SECONDS):
             for number in range(1, count + 1):
-                await self._burst_once(number, only)
+                for part in sliced(shown):
+                    shaken = [(token, _shaken(snapshot, number)) for token, snapshot in part]
+                    await self._flood(
+                        {
+                            (token, mode): encode_packet(token, mode, now)
+                            for token, now in shaken
+                            for mode in wanted[token]
+                        }
+                    )
         self._last.clear()
         return self.packets_sent - sent_before
 
-    async def _burst_once(self, number: int, only: int | None) -> None:
-        wanted = self._wanted()
-        for tokens in sliced(token for token in wanted if only is None or token == only):
-            packets = {}
-            for token in tokens:
-                snapshot = self._prices.snapshot(token, self._clock.now())
-                if snapshot is not None:
-                    shaken = _shaken(snapshot, number)
-                    packets.update({(token, mode): encode_packet(token, mode, shaken) for mode in wanted[token]})
-            self._distribute(packets)
-            for socket in self._sockets():
-                await socket.room()
+    async def _flood(self, packets: dict[Key, bytes]) -> None:
+        self._distribute(packets)
+        await checkpoint()
+        for socket in self._sockets():
+            await socket.room()
 
 
 def _shaken(snapshot: Snapshot, number: int) -> Snapshot:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from app.sandbox.envelope import KiteError, success
 from app.sandbox.faults import STANDING, BadFault, Fault, Faults, parse_fault
+from app.sandbox.prices import PriceDesk
 from app.sandbox.sessions import Sessions
 from app.sandbox.settings import SandboxSettings
 from app.sandbox.ticker import Ticker
@@ -40,9 +41,17 @@ class Control:
     """The levers of one sandbox."""
 
     def __init__(
-        self, settings: SandboxSettings, *, faults: Faults, sessions: Sessions, ticker: Ticker, traffic: Traffic
+        self,
+        settings: SandboxSettings,
+        *,
+        faults: Faults,
+        prices: PriceDesk,
+        sessions: Sessions,
+        ticker: Ticker,
+        traffic: Traffic,
     ) -> None:
         self._settings = settings
+        self._prices = prices
         self._faults = faults
         self._sessions = sessions
         self._ticker = ticker
@@ -71,7 +80,13 @@ class Control:
         return success({"fault": shown, "hit": hit})
 
     async def inflict(self, fault: Fault) -> int:
-        """Let a fault stand, or do what it says; how many sockets, sessions or packets it reached at once."""
+        """Let a fault stand, or do what it says; how many sockets, sessions or packets it reached at once.
+
+        Raises BadFault for an instrument that is not listed.
+        """
+        token = None if fault.instrument is None else self._prices.token_of(fault.instrument)
+        if fault.instrument is not None and token is None:
+            raise BadFault(f"{fault.instrument[:40]!r} is not listed; write EXCHANGE:SYMBOL, for example NSE:INFY")
         if fault.kind in STANDING:
             self._faults.add(fault)
             return 0
@@ -81,7 +96,7 @@ class Control:
             return self._ticker.drop(fault.count)
         if fault.kind == "dead_token":
             return await self._sessions.end_all()
-        return await self._ticker.clockwork.burst(fault.count or DEFAULT_BURST, fault.instrument)
+        return await self._ticker.clockwork.burst(fault.count or DEFAULT_BURST, token)
 
     async def clear_faults(self, _request: Request) -> Response:
         """Nothing is wrong any more; dead sessions stay dead."""

@@ -6,6 +6,7 @@ and frames of them, big-endian. Called by the clockwork. The vendor's own decode
 
 import struct
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.domain.quotes import StreamMode
 from app.sandbox.shapes import Level, Snapshot
@@ -14,20 +15,20 @@ INDEX_SEGMENT = 9
 _DIVISORS = {3: 10_000_000, 6: 10_000, 12: 10_000}
 """CDS has seven decimals, BCD and NCO four, everything else two (KiteTicker, `token & 0xff`)."""
 _PAISE = 100
-_U32 = 0xFFFFFFFF
-_I32 = 0x7FFFFFFF
+_U32_MAX = 0xFFFFFFFF
+_I32_MAX = 0x7FFFFFFF
+_U16_MAX = 0xFFFF
 _LTP = struct.Struct(">Ii")
 _INDEX = struct.Struct(">Iiiiiii")
 _QUOTE = struct.Struct(">IiIiIIIiiii")
-_FULL_TAIL = struct.Struct(">IIIII")
-_LEVEL = struct.Struct(">IiHxx")
-_EMPTY_LEVEL = bytes(_LEVEL.size)
+_FULL = struct.Struct(">IiIiIIIiiii" + "IIIII" + "IiHxx" * 10)
 _LEVELS = 5
-_U16_MAX = 0xFFFF
+_NO_LEVEL = Level(0.0, 0, 0)
 _U16 = struct.Struct(">H")
-_INDEX_FULL = 32
-_FULL = 184
-_FULL_CLOCK = slice(60, 64)
+_U32 = struct.Struct(">I")
+_INDEX_FULL_SIZE = _INDEX.size + 4
+_CLOCK_START, _CLOCK_END = 60, 64
+"""Where a full packet carries the exchange's time."""
 
 
 def divisor_of(token: int) -> int:
@@ -42,16 +43,18 @@ def encode_packet(token: int, mode: StreamMode, shown: Snapshot) -> bytes:
         return _LTP.pack(token, _price(shown.last_price, divisor))
     if token & 0xFF == INDEX_SEGMENT:
         return _index(token, mode, shown, divisor)
-    head = _quote(token, shown, divisor)
-    return head if mode is StreamMode.QUOTE else head + _full_tail(shown, divisor)
+    head = _quote_values(token, shown, divisor)
+    if mode is StreamMode.QUOTE:
+        return _QUOTE.pack(*head)
+    return _FULL.pack(*head, *_full_values(shown), *_depth_values(shown, divisor))
 
 
 def fingerprint(packet: bytes) -> bytes:
     """What must differ for a packet to be sent again: everything but the exchange's clock."""
-    if len(packet) == _INDEX_FULL:
+    if len(packet) == _INDEX_FULL_SIZE:
         return packet[:-4]
-    if len(packet) == _FULL:
-        return packet[: _FULL_CLOCK.start] + packet[_FULL_CLOCK.stop :]
+    if len(packet) == _FULL.size:
+        return packet[:_CLOCK_START] + packet[_CLOCK_END:]
     return packet
 
 
@@ -63,27 +66,32 @@ def frame(packets: Sequence[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _price(value: float | None, divisor: int) -> int:
-    return 0 if value is None else max(-_I32, min(_I32, round(value * divisor)))
+def _price(value: float, divisor: int) -> int:
+    raw = round(value * divisor)
+    return raw if -_I32_MAX <= raw <= _I32_MAX else max(-_I32_MAX, min(_I32_MAX, raw))
 
 
 def _count(value: int | None) -> int:
-    return min(_U32, max(0, value or 0))
+    return value if value and 0 <= value <= _U32_MAX else min(_U32_MAX, max(0, value or 0))
+
+
+def _epoch(instant: datetime | None) -> int:
+    return int(instant.timestamp()) if instant else 0
 
 
 def _index(token: int, mode: StreamMode, shown: Snapshot, divisor: int) -> bytes:
     last, close = _price(shown.last_price, divisor), _price(shown.close, divisor)
     high, low, opened = (_price(value, divisor) for value in (shown.high, shown.low, shown.open))
     packet = _INDEX.pack(token, last, high, low, opened, close, last - close)
-    return packet if mode is StreamMode.QUOTE else packet + struct.pack(">I", int(shown.exchange_time.timestamp()))
+    return packet if mode is StreamMode.QUOTE else packet + _U32.pack(_epoch(shown.exchange_time))
 
 
-def _quote(token: int, shown: Snapshot, divisor: int) -> bytes:
-    return _QUOTE.pack(
+def _quote_values(token: int, shown: Snapshot, divisor: int) -> tuple[int, ...]:
+    return (
         token,
         _price(shown.last_price, divisor),
         _count(shown.last_quantity),
-        _price(shown.average_price, divisor),
+        _price(shown.average_price or 0.0, divisor),
         _count(shown.volume),
         _count(shown.buy_quantity),
         _count(shown.sell_quantity),
@@ -94,21 +102,19 @@ def _quote(token: int, shown: Snapshot, divisor: int) -> bytes:
     )
 
 
-def _full_tail(shown: Snapshot, divisor: int) -> bytes:
-    traded = shown.last_trade_time
-    tail = _FULL_TAIL.pack(
-        int(traded.timestamp()) if traded else 0,
+def _full_values(shown: Snapshot) -> tuple[int, ...]:
+    return (
+        _epoch(shown.last_trade_time),
         _count(shown.oi),
         _count(shown.oi_day_high),
         _count(shown.oi_day_low),
-        int(shown.exchange_time.timestamp()),
+        _epoch(shown.exchange_time),
     )
-    return tail + _side(shown.buy or (), divisor) + _side(shown.sell or (), divisor)
 
 
-def _side(levels: Sequence[Level], divisor: int) -> bytes:
-    packed = [
-        _LEVEL.pack(_count(level.quantity), _price(level.price, divisor), min(_U16_MAX, level.orders))
-        for level in levels[:_LEVELS]
-    ]
-    return b"".join(packed) + _EMPTY_LEVEL * (_LEVELS - len(packed))
+def _depth_values(shown: Snapshot, divisor: int) -> list[int]:
+    values: list[int] = []
+    for side in (shown.buy or (), shown.sell or ()):
+        for level in (*side, *([_NO_LEVEL] * (_LEVELS - len(side)))):
+            values += (_count(level.quantity), _price(level.price, divisor), min(_U16_MAX, level.orders))
+    return values

@@ -53,3 +53,10 @@ async def answer_http_exception(_request: Request, error: Exception) -> Response
         raise error
     message = "Route not found" if error.status_code == 404 else error.detail  # noqa: PLR2004  the HTTP code itself
     return failure(error.status_code, message, "GeneralException")
+
+
+async def answer_crash(_request: Request, _error: Exception) -> Response:
+    """Starlette's handler for what nobody foresaw; it comes from outside the gate, so it labels itself."""
+    answer = failure(500, "Something unexpected happened in the sandbox", "GeneralException")
+    answer.headers["X-Sandbox"] = "true"
+    return answer

@@ -70,8 +70,8 @@ class HistoryEndpoint:
 
     def _body(self, listed: Listed, interval: str, start: datetime, end: datetime, with_oi: bool) -> bytes:  # noqa: FBT001  a thread's arguments are positional
         token = listed.instrument.instrument_token or 0
-        inclusive_end = end + timedelta(seconds=1)
-        bars = self._market.candles(token, interval, start, inclusive_end, now=self._clock.now())
+        after_end = end.replace(second=0) + timedelta(minutes=1)  # bars open at whole minutes, and `to` is inclusive
+        bars = self._market.candles(token, interval, start, after_end, now=self._clock.now())
         return orjson.dumps({"status": "success", "data": {"candles": [_row(bar, with_oi=with_oi) for bar in bars]}})
 
 

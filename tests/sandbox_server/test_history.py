@@ -59,7 +59,7 @@ async def test_days_without_a_time_are_midnights(client: VendorClient, market: T
 
     assert len(await client.call("historical_data", INFY, day, day, "day")) == 1
     midnight = datetime(2026, 11, 20, tzinfo=IST)
-    assert market.asked == [("day", midnight, midnight + timedelta(seconds=1))]
+    assert market.asked == [("day", midnight, midnight + timedelta(minutes=1))]
 
 
 async def test_each_interval_has_its_longest_range(client: VendorClient) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import httpx
 import pytest
 from anyio import create_task_group
-from kiteconnect.exceptions import DataException, InputException, NetworkException
+from kiteconnect.exceptions import DataException, GeneralException, InputException, NetworkException
 
 from app.domain.time import to_ist
 from tests.sandbox_server.tiny_market import INFY, MANDM, NEVER, NIFTY, TinyMarket
@@ -76,7 +76,8 @@ async def test_too_many_instruments_are_refused(sandbox: RunningSandbox, method:
     """500 full quotes and 1,000 of the others pass, one more does not."""
     client = await vendor_client(sandbox)
 
-    assert await client.call(method, [f"{number}" for number in range(limit)]) == {}
+    known = await client.call(method, ["NSE:INFY", *(f"{number}" for number in range(limit - 1))])
+    assert set(known) == {"NSE:INFY"}
     with pytest.raises(InputException, match=str(limit)) as caught:
         await client.call(method, [f"{number}" for number in range(limit + 1)])
     assert caught.value.code == 400
@@ -188,3 +189,13 @@ async def test_other_classes_have_their_own_limits(market: TinyMarket, path: str
                     tasks.start_soon(ask)
 
     assert sorted(statuses) == [200] * allowed + [429] * 2
+
+
+async def test_a_crash_is_answered_in_kites_envelope(sandbox: RunningSandbox, market: TinyMarket) -> None:
+    """500, labelled, without a traceback in the body."""
+    client = await vendor_client(sandbox)
+    market.change(INFY, last_price=object())
+
+    with pytest.raises(GeneralException, match="unexpected") as caught:
+        await client.call("ltp", "NSE:INFY")
+    assert caught.value.code == 500

@@ -174,7 +174,8 @@ async def test_a_socket_carries_so_many_tokens_and_no_more(market: TinyMarket) -
         assert MANDM in [(await client.ticks())[-1]["instrument_token"] for _ in range(2)]
 
 
-NONSENSE: list[str | bytes] = ["", "nonsense", "[]", "1", '{"a":"subscribe"}', '{"a":"subscribe","v":5}', '{"a":"subscribe","v":["408065"]}',
+NONSENSE: list[str | bytes] = [
+    "", "nonsense", "[]", "1", '{"a":"subscribe"}', '{"a":"subscribe","v":5}', '{"a":"subscribe","v":["408065"]}',
      '{"a":"subscribe","v":[true]}', '{"a":"mode","v":["best",[1]]}', '{"a":"mode","v":[]}', '{"a":"sing","v":[]}',
      '{"a":{},"v":[]}', b"\xff\xfe"]  # fmt: skip
 

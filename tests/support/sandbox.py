@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from anyio import to_thread
+from starlette.applications import Starlette
 
 from app.clock import SystemClock
 from app.sandbox.app import Sandbox, build_sandbox
@@ -58,6 +59,7 @@ class RunningSandbox:
     """A sandbox that is being served."""
 
     address: Address
+    application: Starlette
     parts: Sandbox
     """The parts in this process: `parts.ticker.sockets()`, `parts.sessions` ..."""
     clock: ShiftableClock
@@ -134,4 +136,4 @@ async def running_sandbox(*, market: Market | None = None, **overrides: Any) -> 
         lambda: build_sandbox(settings, clock=clock, market=market or build_market(settings, clock))
     )
     async with open_sandbox(application) as address:
-        yield RunningSandbox(address, application.state.sandbox, clock)
+        yield RunningSandbox(address, application, application.state.sandbox, clock)
