@@ -32,6 +32,11 @@ class SearchPage:
     has_previous: bool
 
     @property
+    def edges(self) -> Iterator[tuple[str, InstrumentMatch]]:
+        """Each match with its cursor."""
+        return zip(self.cursors, self.matches, strict=True)
+
+    @property
     def start_cursor(self) -> str | None:
         """Cursor of the first match; None on an empty page."""
         return self.cursors[0] if self.cursors else None

@@ -1,115 +1,249 @@
-"""The instrument master in memory. Built from a sync's instruments; asked by everything that takes an id."""
+"""The instrument service: holds the master in use and renews it each morning.
 
-from collections.abc import Sequence
-from datetime import date
+Ids and searches come in, instruments go out. Everything that takes an id asks here; the runtime calls `load` at
+the start and owns `run`.
+"""
 
-from app.domain.errors import InvalidInput, UnknownInstrument
-from app.domain.instruments import Instrument, InstrumentFilter, InstrumentMatch, parse_instrument_id
-from app.services.instrument_hints import near_ids
-from app.services.instrument_index import InstrumentIndex
-from app.services.instrument_order import search_order
-from app.services.instrument_pages import MAX_PAGE, SearchPage, page_of
-from app.services.instrument_question import Search
-from app.services.instrument_search import search_rows
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date, datetime
 
-PAGE = 20
-"""Matches of a page when the caller does not say."""
+import anyio
+import anyio.to_thread
+import structlog
+
+from app.domain.changes import ChangeSignal
+from app.domain.errors import MarketDataError
+from app.domain.garbage import collections_paused, settle_objects
+from app.domain.instruments import Instrument, InstrumentFilter
+from app.domain.time import ist_date
+from app.ports import Clock, InstrumentDump, InstrumentSource, InstrumentStore, SettingStore, SyncReport
+from app.services.instrument_catalogue import PAGE, InstrumentCatalogue
+from app.services.instrument_master import (
+    GRACE,
+    MasterRecord,
+    MasterStatus,
+    last_due,
+    next_due,
+    require_believable,
+)
+from app.services.instrument_pages import SearchPage
+
+RECORD = "instrument_master"
+"""Name of the setting that holds the MasterRecord."""
+FIRST_RETRY = 5.0
+"""Seconds after the first failure: a hiccup is over by then."""
+LONGEST_RETRY = 300.0
+"""Kite's master endpoint answers frequent callers with 502 (kite.trade/forum 40210)."""
+LONGEST_NAP = 60.0
+"""Seconds between looks at the clock: a laptop that slept over the morning syncs a minute after it wakes."""
+
+PORTION = 500
+"""Instruments that are freed at once; 0.1 ms."""
+
+log = structlog.get_logger()
 
 
-class InstrumentCatalogue:
-    """One day's master: immutable, safe to share between threads, replaced as a whole by the next one.
+class InstrumentService:
+    """The master in use, swapped as a whole. Look-ups never wait; satisfies ports.InstrumentLookup and ports.Changes.
 
-    Building it takes about 1 s of CPU for 130,000 instruments (do it in a thread), a look-up less than a
-    microsecond, a search a few milliseconds.
+    A failed sync keeps the last master and says so in `status`. Cancel-safe: a sync that is cancelled has either
+    stored the new master, which the next start loads, or changed nothing.
     """
 
-    def __init__(self, instruments: Sequence[Instrument], synced_on: date | None = None) -> None:
-        self.synced_on = synced_on
-        """Date of the sync in India; None for the empty catalogue before the first one."""
-        self._underlyings = frozenset(item.underlying_id for item in instruments if item.underlying_id is not None)
-        self._by_id = {item.id: item for item in instruments}
-        self._instruments = search_order(self._by_id.values(), self._underlyings)
-        self._by_token = _by_token(self._instruments)
-        self._index = InstrumentIndex(self._instruments)
+    def __init__(
+        self,
+        store: InstrumentStore,
+        source: InstrumentSource,
+        settings: SettingStore,
+        clock: Clock,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._catalogue = InstrumentCatalogue(())
+        self._record: MasterRecord | None = None
+        self._last_attempt_at: datetime | None = None
+        self._last_error: str | None = None
+        self._changed = ChangeSignal()
+        self._one_at_a_time = asyncio.Lock()
+        self.ready = asyncio.Event()
+        """Set as soon as there is a master."""
 
-    def __len__(self) -> int:
-        return len(self._instruments)
+    @property
+    def catalogue(self) -> InstrumentCatalogue:
+        """The master in use; whoever keeps it keeps that day's."""
+        return self._catalogue
+
+    @property
+    def status(self) -> MasterStatus:
+        """The state of the master at this moment."""
+        now = self._clock.now()
+        return MasterStatus(
+            source=self._source.source,
+            total=len(self._catalogue),
+            synced_at=None if self._record is None else self._record.synced_at,
+            last_attempt_at=self._last_attempt_at,
+            last_error=self._last_error,
+            stale=not self._catalogue or (self._is_due(now) and now >= last_due(now) + GRACE),
+        )
+
+    def changes(self) -> AsyncIterator[None]:
+        """One item at once, then one after each change of `status`."""
+        return self._changed.changes()
+
+    # ------------------------------------------------------------ look-ups
 
     def find(self, instrument_id: str) -> Instrument | None:
-        """The instrument with exactly this id."""
-        return self._by_id.get(instrument_id)
+        """The instrument with exactly this id; None if it does not exist or has expired."""
+        found = self._catalogue.find(instrument_id)
+        return None if found is None or is_expired(found, self._clock.now) else found
 
-    def by_token(self, token: int) -> Instrument | None:
-        """The instrument with this token; of several, the one that expires last or never."""
-        return self._by_token.get(token)
-
-    def has_derivatives(self, instrument_id: str) -> bool:
-        """Whether futures or options are written on it."""
-        return instrument_id in self._underlyings
-
-    def derivatives_of(self, underlying_id: str) -> list[Instrument]:
-        """Its futures and options: futures first, each by expiry, strike and symbol."""
-        return [self._instruments[row] for row in self._index.derivatives.get(underlying_id, ())]
-
-    def search_page(
-        self,
-        text: str,
-        narrowed: InstrumentFilter | None = None,
-        *,
-        first: int = PAGE,
-        after: str | None = None,
-        today: date | None = None,
-    ) -> SearchPage:
-        """The instruments that match all words of the text and the filter, best first; all scores fall or stay.
-
-        Exact symbols come before symbols that begin so, words of a name, and parts of either; what is alike goes
-        stocks and indices, ETFs, futures, options, then NSE before BSE, nearer expiry, strike, symbol. A blank text
-        lists what the filter lets through, by expiry, strike and kind. Contracts that expired before `today` are
-        left out. Cursors hold for this text and filter, as long as the master is the same. Raises InvalidInput.
-        """
-        search = Search.parse(text, narrowed)
-        found = search_rows(self._index, search, today)
-        return page_of(found, self._instruments, search.digest, first=first, after=after)
-
-    def search(
-        self, text: str, narrowed: InstrumentFilter | None = None, *, first: int = PAGE
-    ) -> list[InstrumentMatch]:
-        """The first matches of `search_page`."""
-        return self.search_page(text, narrowed, first=min(first, MAX_PAGE)).matches
-
-    def require(self, instrument_id: str, today: date) -> Instrument:
-        """The instrument that can be asked for today.
+    def require(self, instrument_id: str) -> Instrument:
+        """The instrument with this id.
 
         Raises InvalidInput for what is no id, UnknownInstrument, with near matches, for what does not exist or has
         expired: an expired contract's token may belong to another one by now.
         """
-        found = self._by_id.get(instrument_id)
-        if found is None:
-            raise self._unknown(instrument_id)
-        if found.expiry is not None and found.expiry < today:
-            raise UnknownInstrument(f"{instrument_id} expired on {found.expiry.isoformat()}; use a later contract")
-        return found
+        return self._catalogue.require(instrument_id, self._today())
 
-    def _unknown(self, instrument_id: str) -> UnknownInstrument | InvalidInput:
-        try:
-            exchange, symbol = parse_instrument_id(instrument_id)
-        except InvalidInput as error:
-            return error
-        if not self._instruments:
-            return UnknownInstrument(f"{instrument_id} is not known yet: the instrument master has not been loaded")
-        near = near_ids(exchange, symbol, index=self._index, instruments=self._instruments, by_id=self._by_id)
-        hint = f"did you mean {' or '.join(near)}?" if near else "look it up with searchInstruments"
-        return UnknownInstrument(f"there is no instrument {instrument_id}; {hint}")
+    def by_token(self, token: int) -> Instrument | None:
+        """The instrument with this token; None if there is none or it has expired."""
+        found = self._catalogue.by_token(token)
+        return None if found is None or is_expired(found, self._clock.now) else found
+
+    def has_derivatives(self, instrument_id: str) -> bool:
+        """Whether futures or options are written on it."""
+        return self._catalogue.has_derivatives(instrument_id)
+
+    def derivatives_of(self, underlying_id: str) -> list[Instrument]:
+        """Its futures and options that have not expired: futures first, each by expiry, strike and symbol."""
+        today = self._today()
+        return [item for item in self._catalogue.derivatives_of(underlying_id) if (item.expiry or today) >= today]
+
+    def search_page(
+        self, text: str, narrowed: InstrumentFilter | None = None, *, first: int = PAGE, after: str | None = None
+    ) -> SearchPage:
+        """The instruments that match, best first; see InstrumentCatalogue.search_page. Raises InvalidInput."""
+        return self._catalogue.search_page(text, narrowed, first=first, after=after, today=self._today())
+
+    # ------------------------------------------------------------ the morning's work
+
+    async def load(self) -> None:
+        """Take the stored master into use, if there is one and it came from this source."""
+        record = MasterRecord.from_json(await self._settings.get(RECORD))
+        if record is None or record.source is not self._source.source:
+            return
+        with collections_paused():
+            instruments = await self._store.current()
+            catalogue = await anyio.to_thread.run_sync(InstrumentCatalogue, instruments, record.synced_on)
+        if catalogue:
+            await self._adopt(catalogue, record)
+            log.info("instrument_master_loaded", total=len(catalogue), synced_at=record.synced_at.isoformat())
+
+    async def sync(self, *, force: bool = False) -> SyncReport:
+        """Fetch today's master, store it and take it into use. Calls at once go one after the other.
+
+        Raises SourceError, and MalformedPayload for a master that is empty or, unless forced, has shrunk to less
+        than half; then the last master stays in use and `status` says why.
+        """
+        async with self._one_at_a_time:
+            self._last_attempt_at = self._clock.now()
+            try:
+                report = await self._sync(force=force)
+            except Exception as error:
+                self._last_error = error.message if isinstance(error, MarketDataError) else _unexpected(error)
+                self._changed.fire()
+                raise
+            log.info("instrument_master_synced", **_counts(report))
+            return report
+
+    async def run(self) -> None:
+        """Sync whenever a new master is due: at the start if it is, then each morning; on failure again and again."""
+        while True:
+            if self._is_due(self._clock.now()):
+                await self._sync_until_done()
+            now = self._clock.now()
+            await self._sleep(min(LONGEST_NAP, (next_due(now) - now).total_seconds()))
+
+    async def _sync_until_done(self) -> None:
+        pause = FIRST_RETRY
+        while True:
+            try:
+                await self.sync()
+            except MarketDataError as error:
+                log.warning("instrument_sync_failed", code=error.code, error=error.message, again_in_seconds=pause)
+            else:
+                return
+            await self._sleep(pause)
+            pause = min(2 * pause, LONGEST_RETRY)
+
+    async def _sync(self, *, force: bool) -> SyncReport:
+        dump = await self._source.instruments()
+        require_believable(dump, self._source.source, 0 if force else len(self._catalogue))
+        if self._is_in_use(dump):
+            report = SyncReport(self._clock.now(), len(self._catalogue), added=0, changed=0, gone=0)
+            await self._remember(report, dump)
+            return report
+        with collections_paused():
+            report = await self._store.replace_master(dump.instruments, seen_on=self._today())
+            catalogue = await anyio.to_thread.run_sync(InstrumentCatalogue, dump.instruments, self._today())
+        await self._adopt(catalogue, await self._remember(report, dump))
+        return report
+
+    def _is_in_use(self, dump: InstrumentDump) -> bool:
+        """Whether this very master was stored today: then there is nothing to do."""
+        record = self._record
+        return (
+            record is not None
+            and record.digest == dump.digest
+            and record.synced_on == self._today()
+            and len(self._catalogue) > 0
+        )
+
+    async def _remember(self, report: SyncReport, dump: InstrumentDump) -> MasterRecord:
+        record = MasterRecord(self._source.source, report.synced_at, dump.digest)
+        await self._settings.put(RECORD, record.to_json())
+        self._record, self._last_error = record, None
+        self._changed.fire()
+        return record
+
+    async def _adopt(self, catalogue: InstrumentCatalogue, record: MasterRecord) -> None:
+        """Swap the master in use at once; the old one's instruments are let go in small portions, in a thread."""
+        rows = self._catalogue.instruments()
+        self._catalogue, self._record = catalogue, record
+        self.ready.set()
+        self._changed.fire()
+        settle_objects()
+        await anyio.to_thread.run_sync(let_go, rows)
+
+    def _is_due(self, now: datetime) -> bool:
+        return not self._catalogue or self._record is None or self._record.synced_at < last_due(now)
+
+    def _today(self) -> date:
+        return ist_date(self._clock.now())
 
 
-def _by_token(instruments: Sequence[Instrument]) -> dict[int, Instrument]:
-    """Instruments by token. A master of one morning has each token once; an odd row must not hide a living one."""
-    found: dict[int, Instrument] = {}
-    for instrument in instruments:
-        token = instrument.instrument_token
-        if token is None:
-            continue
-        held = found.setdefault(token, instrument)
-        if held.expiry is not None and (instrument.expiry is None or instrument.expiry > held.expiry):
-            found[token] = instrument
-    return found
+def is_expired(instrument: Instrument, now: Callable[[], datetime]) -> bool:
+    """Whether its last day is over in India; the clock is only looked at for what expires at all."""
+    return instrument.expiry is not None and instrument.expiry < ist_date(now())
+
+
+def let_go(rows: list[Instrument]) -> None:
+    """Empty the list in portions: freeing 130,000 instruments at once would stop every thread for 30 ms."""
+    while rows:
+        del rows[-PORTION:]
+        time.sleep(0)
+
+
+def _unexpected(error: Exception) -> str:
+    return f"the sync failed with {type(error).__name__}; see the log"
+
+
+def _counts(report: SyncReport) -> dict[str, int]:
+    return {"total": report.total, "added": report.added, "changed": report.changed, "gone": report.gone}
