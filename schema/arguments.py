@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from app.domain.candles import Interval
 from app.domain.errors import InvalidInput, MarketDataError
 from app.domain.instruments import Instrument
 from schema.context import RequestContext
@@ -32,6 +33,7 @@ MaxAgeMs = Annotated[
 InstrumentId = Annotated[
     strawberry.ID, strawberry.argument(description="Instrument id, EXCHANGE:SYMBOL as in NSE:INFY.")
 ]
+IntervalArgument = Annotated[Interval, strawberry.argument(description="The length of each bar.")]
 From = Annotated[
     datetime | None, strawberry.argument(name="from", description="First instant, inclusive; not together with `last`.")
 ]

@@ -10,7 +10,7 @@ from schema.permissions import AdminOnly
 from schema.types.providers import KiteSessionType
 
 
-@strawberry.type
+@strawberry.type(description="What changes something; ADMIN only.")
 class Mutation:
     """What changes something."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from app.domain.candles import CandleSeries, Interval
+from app.domain.candles import CandleSeries
 from app.domain.errors import MarketDataError
 from app.domain.feeds import KiteSession, ProviderStatus
 from app.domain.instruments import Exchange, Instrument
@@ -16,6 +16,7 @@ from schema.arguments import (
     Ids,
     IncludeForming,
     InstrumentId,
+    IntervalArgument,
     Last,
     MaxAgeMs,
     To,
@@ -34,7 +35,7 @@ from schema.types.quotes import QuoteType
 ExchangeArgument = Annotated[Exchange, strawberry.argument(description="The exchange.")]
 
 
-@strawberry.type
+@strawberry.type(description="What can be asked.")
 class Query:
     """What can be asked."""
 
@@ -112,7 +113,7 @@ class Query:
         info: Info,
         id: InstrumentId,  # noqa: A002 - the contract's name
         *,
-        interval: Annotated[Interval, strawberry.argument(description="The length of each bar.")],
+        interval: IntervalArgument,
         start: From = None,
         end: To = None,
         last: Last = None,

@@ -18,7 +18,7 @@ from schema.types.providers import ProviderStatusType
 from schema.types.updates import QuoteUpdateType, TickBatchType
 
 
-@strawberry.type
+@strawberry.type(description="What stays live, over graphql-transport-ws or server-sent events.")
 class Subscription:
     """What stays live."""
 

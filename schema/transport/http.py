@@ -83,6 +83,11 @@ class GraphQLHttp:
         self._streams: dict[EventStream, asyncio.Event] = {}
         self._stopping = False
 
+    @property
+    def open_streams(self) -> int:
+        """Event streams served at this moment."""
+        return len(self._streams)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every failure is a GraphQL JSON body."""
         headers = dict(scope["headers"])

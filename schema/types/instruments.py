@@ -5,11 +5,11 @@ from typing import Annotated
 
 import strawberry
 
-from app.domain.candles import CandleSeries, Interval
+from app.domain.candles import CandleSeries
 from app.domain.instruments import Exchange, Instrument, InstrumentFilter, InstrumentKind
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Quote
-from schema.arguments import From, IncludeForming, Last, MaxAgeMs, To, check_max_age
+from schema.arguments import From, IncludeForming, IntervalArgument, Last, MaxAgeMs, To, check_max_age
 from schema.context import Info
 from schema.types.candles import CandleSeriesType
 from schema.types.phases import MarketPhaseType
@@ -36,7 +36,7 @@ async def candles(  # noqa: PLR0913 - the contract's arguments
     instrument: strawberry.Parent[Instrument],
     info: Info,
     *,
-    interval: Interval,
+    interval: IntervalArgument,
     start: From = None,
     end: To = None,
     last: Last = None,
