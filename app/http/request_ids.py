@@ -41,6 +41,7 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept"):
+                message.setdefault("headers", [])  # ASGI lets an application leave them out
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 

@@ -56,14 +56,15 @@ async def test_concurrent_requests_keep_their_own(client: httpx.AsyncClient) -> 
     assert structlog.contextvars.get_contextvars() == {}
 
 
-async def test_a_socket_has_one_too() -> None:
-    """Bound for as long as the socket lives, and told when it is accepted."""
+@pytest.mark.parametrize("accepted", [{"headers": []}, {}])
+async def test_a_socket_has_one_too(accepted: dict[str, object]) -> None:
+    """Bound for as long as the socket lives, and told when it is accepted, also by an acceptance without headers."""
     seen: list[object] = []
     sent: list[Message] = []
 
     async def socket(_scope: object, _receive: object, send: object) -> None:
         seen.append(structlog.contextvars.get_contextvars()["request_id"])
-        await send({"type": "websocket.accept", "headers": []})  # type: ignore[operator] # an ASGI callable
+        await send({"type": "websocket.accept", **accepted})  # type: ignore[operator] # an ASGI callable
 
     async def send(message: Message) -> None:
         sent.append(message)
