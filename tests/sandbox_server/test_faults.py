@@ -11,11 +11,11 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from app.sandbox.faults import KINDS
 from tests.sandbox_server.tiny_market import CRUDE, INFY, MANDM, TinyMarket
 from tests.sandbox_server.vendor import VendorClient, open_socket, vendor_client
-from tests.support.sandbox import RunningSandbox
+from tests.support.sandbox import RunningSandbox, plain_client
 
 
 async def control(sandbox: RunningSandbox, method: str, path: str, body: Any = None) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=sandbox.url) as client:
+    async with plain_client(base_url=sandbox.url) as client:
         return await client.request(method, f"/sandbox/{path}", json=body)
 
 
@@ -266,7 +266,7 @@ async def test_faults_are_bounded(sandbox: RunningSandbox) -> None:
     answer = await control(sandbox, "POST", "faults", {"kind": "garbage"})
     assert answer.status_code == 400
     assert "DELETE" in answer.json()["message"]
-    async with httpx.AsyncClient(base_url=sandbox.url) as client:
+    async with plain_client(base_url=sandbox.url) as client:
         for content in (b"{", b" " * 1_100_000):
             assert (await client.post("/sandbox/faults", content=content)).status_code == 400
 

@@ -15,16 +15,16 @@ from app.sandbox.sessions import next_expiry
 from tests.sandbox_server.tiny_market import TinyMarket
 from tests.sandbox_server.vendor import VendorClient, vendor_client
 from tests.support.clock import MONDAY_MORNING
-from tests.support.sandbox import REDIRECT_URL, RunningSandbox, running_sandbox
+from tests.support.sandbox import REDIRECT_URL, RunningSandbox, plain_client, running_sandbox
 
 
 async def get(url: str, **params: str) -> httpx.Response:
-    async with httpx.AsyncClient() as browser:
+    async with plain_client() as browser:
         return await browser.get(url, params=params or None)
 
 
 async def post(url: str, **form: str) -> httpx.Response:
-    async with httpx.AsyncClient() as browser:
+    async with plain_client() as browser:
         return await browser.post(url, data=form)
 
 
@@ -137,7 +137,7 @@ async def test_an_incomplete_exchange_names_what_is_missing(sandbox: RunningSand
     assert answer.status_code == 400
     assert answer.json()["error_type"] == "InputException"
     assert "checksum" in answer.json()["message"]
-    async with httpx.AsyncClient() as client:
+    async with plain_client() as client:
         for content in (b"\xff\xfe", b"x" * 20_000):
             assert (await client.post(f"{sandbox.url}/session/token", content=content)).status_code == 400
 
@@ -195,7 +195,7 @@ async def test_missing_or_wrong_credentials_are_refused(sandbox: RunningSandbox)
         good | {"Authorization": f"token {sandbox.api_key}:x"},
         good | {"Authorization": "token"},
     ]
-    async with httpx.AsyncClient(base_url=sandbox.url) as client:
+    async with plain_client(base_url=sandbox.url) as client:
         assert (await client.get("/user/profile", headers=good)).status_code == 200
         for headers in bad:
             answer = await client.get("/user/profile", headers=headers)

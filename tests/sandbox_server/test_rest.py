@@ -5,7 +5,6 @@ import gzip
 import io
 from datetime import datetime
 
-import httpx
 import pytest
 from anyio import create_task_group
 from kiteconnect.exceptions import DataException, GeneralException, InputException, NetworkException
@@ -13,7 +12,7 @@ from kiteconnect.exceptions import DataException, GeneralException, InputExcepti
 from app.domain.time import to_ist
 from tests.sandbox_server.tiny_market import INFY, MANDM, NEVER, NIFTY, TinyMarket
 from tests.sandbox_server.vendor import vendor_client
-from tests.support.sandbox import RunningSandbox, running_sandbox
+from tests.support.sandbox import RunningSandbox, plain_client, running_sandbox
 
 
 async def test_a_full_quote_has_kites_fields(sandbox: RunningSandbox) -> None:
@@ -39,7 +38,7 @@ async def test_times_are_written_as_kite_writes_them(sandbox: RunningSandbox) ->
     """`2026-11-22 10:15:00`, without a T and without a zone."""
     token = await sandbox.login()
     headers = {"X-Kite-Version": "3", "Authorization": f"token {sandbox.api_key}:{token}"}
-    async with httpx.AsyncClient() as client:
+    async with plain_client() as client:
         body = (await client.get(f"{sandbox.url}/quote?i=NSE:INFY", headers=headers)).json()
 
     text = body["data"]["NSE:INFY"]["timestamp"]
@@ -95,7 +94,7 @@ async def test_a_long_address_is_refused_with_a_page(sandbox: RunningSandbox) ->
 
 async def test_instruments_need_no_session_and_come_compressed(limited: RunningSandbox) -> None:
     """A gzip CSV with Kite's twelve columns, the same bytes on the second request; one exchange alone too."""
-    async with httpx.AsyncClient(base_url=limited.url) as client:
+    async with plain_client(base_url=limited.url) as client:
         answer, again, mcx = [await client.get(f"/instruments{path}") for path in ("", "", "/MCX")]
 
     assert answer.headers["content-type"].startswith("text/csv")
@@ -123,7 +122,7 @@ async def test_the_vendor_reads_the_instruments(sandbox: RunningSandbox) -> None
 async def test_the_dump_is_made_once_a_day(sandbox: RunningSandbox) -> None:
     """The next day's dump is another one, made anew."""
     dumps: list[bytes] = []
-    async with httpx.AsyncClient() as client:
+    async with plain_client() as client:
         for hours in (0, 0, 24):
             sandbox.clock.shift(hours=hours)
             async with client.stream("GET", f"{sandbox.url}/instruments") as answer:
@@ -135,7 +134,7 @@ async def test_the_dump_is_made_once_a_day(sandbox: RunningSandbox) -> None:
 
 async def test_a_large_master_can_be_served(market: TinyMarket) -> None:
     """master_rows serves a generated master in place of the market's."""
-    async with running_sandbox(market=market, master_rows=5_000) as sandbox, httpx.AsyncClient(timeout=20) as client:
+    async with running_sandbox(market=market, master_rows=5_000) as sandbox, plain_client(timeout=20) as client:
         answer = await client.get(f"{sandbox.url}/instruments")
 
     assert len(answer.text.splitlines()) == 5_001
@@ -159,7 +158,7 @@ async def test_a_refusal_says_nothing_of_when_to_come_again(limited: RunningSand
     """Kite sends no Retry-After."""
     token = await limited.login()
     headers = {"X-Kite-Version": "3", "Authorization": f"token {limited.api_key}:{token}"}
-    async with httpx.AsyncClient(base_url=limited.url, headers=headers) as client:
+    async with plain_client(base_url=limited.url, headers=headers) as client:
         answers = [await client.get("/quote/ltp?i=NSE:INFY") for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 429]
@@ -178,7 +177,7 @@ async def test_other_classes_have_their_own_limits(market: TinyMarket, path: str
         headers = {"X-Kite-Version": "3", "Authorization": f"token {sandbox.api_key}:{token}"}
         params = {"from": "2026-11-20", "to": "2026-11-20"}
         statuses: list[int] = []
-        async with httpx.AsyncClient(base_url=sandbox.url, headers=headers) as client:
+        async with plain_client(base_url=sandbox.url, headers=headers) as client:
 
             async def ask() -> None:
                 statuses.append((await client.get(path, params=params)).status_code)

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from app.sandbox.serve import open_sandbox
 from tests.sandbox_server.tiny_market import INFY, TinyMarket
 from tests.sandbox_server.vendor import open_socket
-from tests.support.sandbox import running_sandbox
+from tests.support.sandbox import plain_client, running_sandbox
 
 PROGRAM = """
 import sys
@@ -39,7 +39,7 @@ async def test_the_command_says_where_it_is_and_ends_on_a_signal() -> None:
             lines = TextReceiveStream(process.stdout)
             ready = await lines.receive()
             url = next(word for word in ready.split() if word.startswith("http://"))
-            async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
+            async with plain_client(base_url=url, timeout=PATIENCE_SECONDS) as client:
                 calendar = (await client.get("/sandbox/calendar")).json()
                 rows = (await client.get("/instruments")).text.splitlines()
             process.terminate()
@@ -58,7 +58,7 @@ async def test_an_ending_sandbox_tells_its_sockets_and_leaves_hanging_requests(m
     closed: list[int] = []
 
     async def hang(url: str) -> None:
-        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+        async with plain_client(timeout=PATIENCE_SECONDS) as client:
             with pytest.raises(httpx.HTTPError):
                 (await client.get(f"{url}/user/profile")).raise_for_status()
 
