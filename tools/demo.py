@@ -27,6 +27,8 @@ from websockets.typing import Subprotocol
 from app.commands.first_login import log_in
 
 START_SECONDS = 90.0
+WIDTH = 110
+"""Columns of the output: the tables fit."""
 SECONDS_BEFORE_FAULTS = 5.0
 RECOVERY_SECONDS = 30.0
 LIVE_IDS = (
@@ -43,7 +45,7 @@ LIVE = """subscription Live($ids: [ID!]!) { quotes(ids: $ids, throttleMs: 200) {
 PROVIDERS = "subscription { providers { source state message loginUrl } }"
 COLD = '{ quote(id: "NSE:WIPRO", maxAgeMs: 0) { lastPrice source } }'
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=WIDTH)
 
 
 @dataclass(slots=True)
@@ -56,13 +58,11 @@ class Seen:
     snapshot: int = 0
     sequence: int = 0
     feed: str = ""
-    timeline: list[tuple[float, str]] = field(default_factory=list)
+    provider: str = ""
 
     def note(self, what: str) -> None:
-        """Remember and print a line with the time since the beginning."""
-        moment = time.monotonic() - self.began
-        self.timeline.append((moment, what))
-        console.print(f"  [dim]{moment:6.2f} s[/]  {what}")
+        """Print a line with the time since the beginning."""
+        console.print(f"  [dim]{time.monotonic() - self.began:6.2f} s[/]  {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,8 @@ def take_providers(statuses: list[dict[str, Any]], seen: Seen) -> None:
     line = f"providers say: {status['source']} [bold]{status['state']}[/]"
     if status["loginUrl"]:
         line += f", log in at {status['loginUrl']}"
-    if not seen.timeline or line not in {what for _, what in seen.timeline[-3:]}:
+    if line != seen.provider:
+        seen.provider = line
         seen.note(line)
 
 
