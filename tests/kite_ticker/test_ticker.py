@@ -238,6 +238,17 @@ async def test_a_refused_socket_is_rate_limited_and_waits_long() -> None:
         await until(lambda: stage.sink.state is FeedState.LIVE)
 
 
+async def test_a_refused_socket_that_is_no_longer_wanted_is_forgotten() -> None:
+    """The instruments that fit are live again at once, not after the long wait."""
+    async with running_ticker(settings=replace(QUICK, instruments_per_socket=1, refused_delay=60.0)) as stage:
+        await until(lambda: stage.sink.state is FeedState.LIVE)
+        stage.exchange.refuse = lambda _token: 429
+        stage.source.want(wants(1, 2))
+        await until(lambda: stage.sink.state is FeedState.RATE_LIMITED)
+        stage.source.want(wants(1))
+        assert stage.sink.state is FeedState.LIVE
+
+
 async def test_an_exchange_that_fails_again_and_again_is_down() -> None:
     """CONNECTING at first, DOWN after three failures, LIVE as soon as it answers."""
     async with running_ticker(prepare=refusing(502)) as stage:

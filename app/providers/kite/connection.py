@@ -85,9 +85,7 @@ class Connection:
     closes the socket at once.
     """
 
-    def __init__(
-        self, shared: Surroundings, *, keep_open: bool, report: Callable[["Connection", frozenset[str]], None]
-    ) -> None:
+    def __init__(self, shared: Surroundings, *, keep_open: bool, report: Callable[[frozenset[str]], None]) -> None:
         self.state: FeedState | None = None
         """None while it is not needed, and before its first dial has succeeded or failed."""
         self.message: str | None = None
@@ -248,7 +246,7 @@ class Connection:
             self._backoff.reset()
         lost = self._shared.intake.ids_of(self._wanted)
         if lost:
-            self._report(self, lost)
+            self._report(lost)
 
     async def _after(self, ending: Ending) -> None:
         if ending is Ending.STALLED:
@@ -275,4 +273,4 @@ class Connection:
     def _enter(self, state: FeedState | None, message: str | None = None) -> None:
         if (state, message) != (self.state, self.message):
             self.state, self.message = state, message
-            self._report(self, frozenset())
+            self._report(frozenset())

@@ -63,7 +63,7 @@ class KiteTickSource:
         self._allotment = Allotment(settings.sockets, settings.instruments_per_socket)
         surroundings = Surroundings(line, tokens, self._intake, clock, is_trading, settings)
         self._connections = [
-            Connection(surroundings, keep_open=index == 0, report=self._heard) for index in range(settings.sockets)
+            Connection(surroundings, keep_open=index == 0, report=self._tell) for index in range(settings.sockets)
         ]
         self._status = FeedStatus(FeedState.CONNECTING, clock.now())
         self._sink: TickSink | None = None
@@ -89,6 +89,7 @@ class KiteTickSource:
         shares = self._allotment.divide({token: want.mode for token, want in by_token.items()})
         for connection, share in zip(self._connections, shares, strict=True):
             connection.want(share)
+        self._tell()
 
     async def run(self, sink: TickSink) -> None:
         """Keep the stream up until cancelled. One run at a time."""
@@ -110,8 +111,8 @@ class KiteTickSource:
             spent = self._clock.monotonic() - started
             await anyio.sleep(max(self._settings.flush_interval, spent))
 
-    def _heard(self, _connection: Connection, lost: frozenset[str]) -> None:
-        """A connection changed its state, or lost the instruments `lost`."""
+    def _tell(self, lost: frozenset[str] = frozenset()) -> None:
+        """Tell the sink what has changed: a state of a connection, or that the instruments `lost` were lost."""
         if self._sink is None:
             return
         if lost:
@@ -124,12 +125,11 @@ class KiteTickSource:
             self._sink.feed_changed(status, interrupted=bool(lost), instruments=lost)
 
     def _present_status(self) -> FeedStatus:
-        known = [connection for connection in self._connections if connection.state is not None]
+        known = [(each.state, each.message) for each in self._connections if each.is_needed and each.state is not None]
         if not known:
             return self._status
-        worst = min(known, key=lambda connection: WORST_FIRST.index(connection.state or FeedState.LIVE))
-        state = worst.state or FeedState.LIVE
-        if (state, worst.message) == (self._status.state, self._status.message):
+        state, message = min(known, key=lambda each: WORST_FIRST.index(each[0]))
+        if (state, message) == (self._status.state, self._status.message):
             return self._status
         since = self._status.since if state is self._status.state else self._clock.now()
-        return FeedStatus(state, since, worst.message)
+        return FeedStatus(state, since, message)
