@@ -18,11 +18,12 @@ from app.http.login import login_routes
 from app.http.metrics import metrics_route
 from app.http.origins import AllowedOrigins
 from app.http.request_ids import RequestIds
-from app.logs import log_operation, secrets_of
+from app.logs import log_operation
 from app.metrics import ServiceState
 from app.observation import readiness_checks, service_state
+from app.ports import Clock
 from app.redaction import Secrets
-from app.runtime import Runtime, open_runtime
+from app.runtime import DEFAULT_TIMING, Runtime, Timing, open_runtime
 from app.settings import Settings
 from schema.build import build_schema, export_sdl
 from schema.context import RequestContext, Services
@@ -38,18 +39,25 @@ from schema.types.providers import ServerInfo
 __all__ = ["create_app", "export_sdl"]
 
 
-def create_app(settings: Settings, *, secrets: Secrets | None = None) -> Starlette:
+def create_app(
+    settings: Settings,
+    *,
+    secrets: Secrets | None = None,
+    clock: Clock | None = None,
+    timing: Timing = DEFAULT_TIMING,
+) -> Starlette:
     """The service as an ASGI application: its lifespan opens the runtime and closes it.
 
-    `secrets`: what the logs hide; it learns the tokens. `app.state.stop_hooks` are for the server, to be run when
-    nothing more is accepted. Raises OriginError for a CORS_ORIGINS that makes no sense.
+    `secrets`: what the logs hide; it learns the tokens. `clock`: the system's unless given. `app.state.stop_hooks`
+    are for the server, to be run when nothing more is accepted. Raises OriginError for a CORS_ORIGINS that makes no
+    sense.
     """
     origins = AllowedOrigins(settings.cors_origins, settings.base_url)
     inner = _Inner()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings, secrets=secrets or secrets_of(settings)) as runtime:
+        async with open_runtime(settings, clock=clock, secrets=secrets, timing=timing) as runtime:
             inner.app = Endpoints(runtime, origins)
             yield
 

@@ -6,7 +6,7 @@ Called by `app.main` for the server and by the commands that need a part of it.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from app.ports import Clock, KiteAccess, SettingStore
 from app.providers.kite.adapter import Kite, build_kite
 from app.providers.kite.config import KiteConfig
 from app.providers.kite.ticker import KiteTickSource
+from app.providers.kite.ticker_settings import TickerSettings
 from app.redaction import Secrets
 from app.services.history import HistoryService
 from app.services.instruments import InstrumentService
@@ -38,7 +39,7 @@ from app.store.migrate import upgrade_database
 from app.store.sealing import Sealer, open_sealer
 from app.store.sessions import SqlSessionStore
 from app.store.settings import SqlSettingStore
-from app.streaming.feed import LiveFeed
+from app.streaming.feed import HOT_S, LINGER_S, LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks
 from app.supervision import supervised
 
@@ -72,6 +73,21 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """Times that nobody has to set; tests shorten them."""
+
+    ticker: TickerSettings = field(default_factory=TickerSettings)
+    """When a socket counts as dead, and when the next one is dialled."""
+    linger: float = LINGER_S
+    """Seconds that an instrument streams on after its last subscriber left."""
+    hot_for: float = HOT_S
+    """Seconds that an instrument streams after a query asked for it."""
+
+
+DEFAULT_TIMING = Timing()
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """What lasts: the database, the key that seals its secrets, and the service's own settings."""
 
@@ -82,7 +98,11 @@ class Store:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, *, clock: Clock | None = None, secrets: Secrets | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    secrets: Secrets | None = None,
+    timing: Timing = DEFAULT_TIMING,
 ) -> AsyncIterator[Runtime]:
     """Everything of a service, migrated, restored and running until the context is left.
 
@@ -90,10 +110,11 @@ async def open_runtime(
     what the database's driver raises: each says what to do.
     """
     clock = clock or SystemClock()
+    secrets = secrets or secrets_of(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings, clock))
         await require_world(store.settings, settings.source)
-        runtime = await to_thread.run_sync(_join, settings, clock, store, secrets or secrets_of(settings))
+        runtime = await to_thread.run_sync(_join, settings, clock, store, secrets, timing)
         stack.callback(runtime.kite.close)
         await runtime.instruments.load()
         await runtime.sessions.restore()
@@ -163,13 +184,14 @@ class HiddenTokens:
         self._access.replace(token)
 
 
-def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets) -> Runtime:
+def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timing: Timing) -> Runtime:
     """Construct every part; blocking, since calendars, keys and certificates are read."""
     metrics = Metrics(version=__version__, environment=settings.environment)
     kite = build_kite(kite_config(settings), clock=clock, on_call=metrics.upstream_call)
     instruments = InstrumentService(SqlInstrumentStore(store.database, clock), kite.instruments, store.settings, clock)
     phases = PhaseService(load_configured_calendar(settings.calendar), instruments.has_derivatives)
-    feed = LiveFeed(_ticks(settings, kite, phases, clock), clock=clock)
+    ticks = _ticks(settings, kite, phases, clock, timing.ticker)
+    feed = LiveFeed(ticks, clock=clock, linger=timing.linger, hot_for=timing.hot_for)
     quotes = QuoteService(kite.quotes, feed, clock, remember=feed.remember)
     sessions = KiteSessions(
         kite.login,
@@ -199,7 +221,9 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets) -> R
     )
 
 
-def _ticks(settings: Settings, kite: Kite, phases: PhaseService, clock: Clock) -> KiteTickSource | None:
+def _ticks(
+    settings: Settings, kite: Kite, phases: PhaseService, clock: Clock, ticker: TickerSettings
+) -> KiteTickSource | None:
     """Kite's stream; None without an api key."""
     if not settings.kite_api_key:
         return None
@@ -210,6 +234,7 @@ def _ticks(settings: Settings, kite: Kite, phases: PhaseService, clock: Clock) -
         source=settings.source,
         clock=clock,
         is_trading=lambda: phases.any_trading(clock.now()),
+        settings=ticker,
     )
 
 

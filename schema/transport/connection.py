@@ -54,10 +54,13 @@ def connection_info(
     )
 
 
-def request_id_of(given: bytes | None) -> str:
-    """The caller's own request id if it is harmless, else a new one."""
-    if given is not None:
-        text = given.decode("latin-1")
-        if REQUEST_ID.fullmatch(text):
-            return text
-    return secrets.token_hex(8)
+def request_id_of(scope: Scope) -> str:
+    """The id that this request, or this socket, has in every log line of it.
+
+    `app.http.request_ids` put it into the scope. Without it: the caller's own if it is harmless, else a new one.
+    """
+    known = scope.get("state", {}).get("request_id")
+    if isinstance(known, str):
+        return known
+    given = Headers(raw=scope["headers"]).get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

@@ -34,6 +34,7 @@ from schema.transport.requests import (
     ClientLeft,
     RequestRefused,
     check_headers,
+    discard_body,
     parse_body,
     parse_query_string,
     read_body,
@@ -42,6 +43,8 @@ from schema.transport.sse import EventStream, single
 
 KNOWN_ACCEPTS = 256
 """Distinct Accept headers remembered; a front end has one or two."""
+
+CONTENT_TYPES = {media: f"{media}; charset=utf-8".encode() for media in Media}
 
 CONTEXT_STATUS = {"FORBIDDEN": HTTPStatus.FORBIDDEN, "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED}
 """Status of a caller whom the context factory turned away, by the error's code."""
@@ -55,6 +58,9 @@ class HttpLimits:
     """10,000 ids of the longest symbols are 300 KB; no operation that passes the other limits needs more."""
     body_seconds: float = 10.0
     """From the headers to the last byte; a phone on a train sends 1 MB in that time."""
+    linger_seconds: float = 1.0
+    """After a refusal, what is left of the body is thrown away for so long: closing at once would reset the connection,
+    and a client in the middle of its upload would never read why."""
     keep_alive_seconds: float = 12.0
     """Between comments on a quiet stream: proxies cut what is silent for 15 to 60 s."""
     max_streams: int = 5_000
@@ -93,11 +99,11 @@ class GraphQLHttp:
         headers = dict(scope["headers"])
         accept = headers.get(b"accept")
         accepted = self._negotiate(accept.decode("latin-1") if accept is not None else None)
-        exchange = _Exchange(scope, headers, accepted, request_id_of(headers.get(b"x-request-id")), receive, send)
+        exchange = _Exchange(scope, headers, accepted, request_id_of(scope), receive, send)
         try:
             await self._answer(exchange)
         except RequestRefused as refused:
-            await exchange.respond(refused.status, refused.result, refused.headers)
+            await exchange.refuse(refused, linger_seconds=self._limits.linger_seconds)
         except ClientLeft:
             return
 
@@ -135,6 +141,7 @@ class GraphQLHttp:
         limits = self._limits
         check_headers(exchange.headers, max_bytes=limits.max_body_bytes)
         body = await read_body(exchange.receive, max_bytes=limits.max_body_bytes, seconds=limits.body_seconds)
+        exchange.has_unread_body = False
         return parse_body(body, transport=exchange.transport, request_id=exchange.request_id)
 
     def _got(self, exchange: "_Exchange") -> GraphQLRequest:
@@ -217,16 +224,19 @@ def _not_allowed(message: str, allow: str) -> RequestRefused:
     return RequestRefused(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, headers={"allow": allow})
 
 
-@dataclass(frozen=True, slots=True)
 class _Exchange:
     """One request and the way to answer it."""
 
-    scope: Scope
-    headers: Mapping[bytes, bytes]
-    accepted: Accepted
-    request_id: str
-    receive: Receive
-    send: Send
+    __slots__ = ("accepted", "has_unread_body", "headers", "receive", "request_id", "scope", "send")
+
+    def __init__(self, scope: Scope, accepted: Accepted, headers: Mapping[bytes, bytes], receive: Receive, send: Send):
+        self.scope = scope
+        self.accepted = accepted
+        self.headers = headers
+        self.receive = receive
+        self.send = send
+        self.request_id = request_id_of(headers.get(b"x-request-id"))
+        self.has_unread_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
     @property
     def transport(self) -> str:
@@ -237,17 +247,32 @@ class _Exchange:
         return ALL_KINDS if self.scope["method"] == "POST" else ALL_KINDS - {"mutation"}
 
     async def respond(
-        self, status: HTTPStatus, result: Mapping[str, object], headers: Mapping[str, str] | None = None
+        self,
+        status: HTTPStatus,
+        result: Mapping[str, object],
+        headers: Mapping[str, str] | None = None,
+        *,
+        more_body: bool = False,
     ) -> None:
         body = encode(result)
         media = self.accepted.result or Media.JSON
         sent = [
-            (b"content-type", f"{media}; charset=utf-8".encode()),
+            (b"content-type", CONTENT_TYPES[media]),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
             (b"vary", b"accept"),
             (b"x-request-id", self.request_id.encode()),
         ]
-        sent += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        if headers:
+            sent += [(name.encode(), value.encode()) for name, value in headers.items()]
         await self.send({"type": "http.response.start", "status": status.value, "headers": sent})
-        await self.send({"type": "http.response.body", "body": body})
+        await self.send({"type": "http.response.body", "body": body, "more_body": more_body})
+
+    async def refuse(self, refused: RequestRefused, *, linger_seconds: float) -> None:
+        if not self.has_unread_body:
+            await self.respond(refused.status, refused.result, refused.headers)
+            return
+        headers = {**refused.headers, "connection": "close"}
+        await self.respond(refused.status, refused.result, headers, more_body=True)
+        await discard_body(self.receive, seconds=linger_seconds)
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})

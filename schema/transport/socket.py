@@ -234,7 +234,7 @@ class Socket:
             operation_name=message.operation_name,
             extensions=message.extensions,
             transport="websocket",
-            request_id=request_id_of(None),
+            request_id=request_id_of(self._scope),
         )
         prepared = self._engine.prepare(request)
         if isinstance(prepared, RequestFailure):

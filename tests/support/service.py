@@ -8,7 +8,8 @@
         async with running_service(sandbox, tmp_path, port=port) as service: ...
         async with running_service(sandbox, tmp_path, port=port) as again: ...
 
-Keywords of `running_service` are fields of Settings. It is logged in by the path of a person unless `login=False`.
+Keywords of `running_service` are fields of Settings, beside `clock`, `timing` and `secrets`. It is logged in by the
+path of a person unless `login=False`.
 """
 
 import socket
@@ -25,8 +26,10 @@ from pydantic import SecretStr
 from app.commands.first_login import log_in
 from app.http.login import CALLBACK_PATH
 from app.main import create_app
+from app.ports import Clock
 from app.redaction import Secrets
-from app.server import build_server
+from app.runtime import DEFAULT_TIMING, Timing
+from app.server import Server, build_server
 from app.settings import Settings
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
@@ -41,6 +44,7 @@ class RunningService:
     url: str
     settings: Settings
     client: httpx.AsyncClient
+    server: Server
 
     @property
     def socket_url(self) -> str:
@@ -85,13 +89,15 @@ async def sandbox_for(port: int, **overrides: Any) -> AsyncIterator[RunningSandb
 
 
 @asynccontextmanager
-async def running_service(
+async def running_service(  # noqa: PLR0913 - what a service can be given, by keyword
     sandbox: RunningSandbox,
     data_dir: Path,
     *,
     port: int,
     login: bool = True,
     secrets: Secrets | None = None,
+    clock: Clock | None = None,
+    timing: Timing = DEFAULT_TIMING,
     **overrides: Any,
 ) -> AsyncIterator[RunningService]:
     """The service in front of a sandbox, serving until the block is left."""
@@ -108,7 +114,7 @@ async def running_service(
             **overrides,
         }
     )
-    app = create_app(settings, secrets=secrets)
+    app = create_app(settings, secrets=secrets, clock=clock, timing=timing)
     server = build_server(app, host="127.0.0.1", port=port, on_stop=app.state.stop_hooks)
     url = f"http://127.0.0.1:{port}"
     async with anyio.create_task_group() as tasks:
@@ -118,7 +124,7 @@ async def running_service(
                 await anyio.sleep(0.005)
         try:
             async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
-                service = RunningService(url, settings, client)
+                service = RunningService(url, settings, client, server)
                 await service.until(READY, "instruments")
                 if login:
                     await service.log_in()
