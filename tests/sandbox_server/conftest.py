@@ -23,6 +23,7 @@ async def sandbox(market: TinyMarket) -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def limited(market: TinyMarket) -> AsyncIterator[RunningSandbox]:
-    """The tiny market served with Kite's own limits."""
+    """The tiny market served with Kite's own limits, in one and the same instant."""
     async with running_sandbox(market=market) as running:
+        running.clock.freeze()
         yield running

@@ -169,23 +169,22 @@ async def test_a_refusal_says_nothing_of_when_to_come_again(limited: RunningSand
 
 
 @pytest.mark.parametrize(("path", "allowed"), [("/instruments/historical/408065/day", 3), ("/user/profile", 10)])
-async def test_other_classes_have_their_own_limits(market: TinyMarket, path: str, allowed: int) -> None:
+async def test_other_classes_have_their_own_limits(limited: RunningSandbox, path: str, allowed: int) -> None:
     """Three histories a second, ten of everything else, whatever was sent of another class."""
-    async with running_sandbox(market=market) as sandbox:
-        token = await sandbox.login()
-        sandbox.clock.shift(seconds=1)
-        headers = {"X-Kite-Version": "3", "Authorization": f"token {sandbox.api_key}:{token}"}
-        params = {"from": "2026-11-20", "to": "2026-11-20"}
-        statuses: list[int] = []
-        async with plain_client(base_url=sandbox.url, headers=headers) as client:
+    token = await limited.login()
+    limited.clock.shift(seconds=1)
+    headers = {"X-Kite-Version": "3", "Authorization": f"token {limited.api_key}:{token}"}
+    params = {"from": "2026-11-20", "to": "2026-11-20"}
+    statuses: list[int] = []
+    async with plain_client(base_url=limited.url, headers=headers) as client:
 
-            async def ask() -> None:
-                statuses.append((await client.get(path, params=params)).status_code)
+        async def ask() -> None:
+            statuses.append((await client.get(path, params=params)).status_code)
 
-            assert (await client.get("/quote/ltp?i=NSE:INFY")).status_code == 200
-            async with create_task_group() as tasks:
-                for _ in range(allowed + 2):
-                    tasks.start_soon(ask)
+        assert (await client.get("/quote/ltp?i=NSE:INFY")).status_code == 200
+        async with create_task_group() as tasks:
+            for _ in range(allowed + 2):
+                tasks.start_soon(ask)
 
     assert sorted(statuses) == [200] * allowed + [429] * 2
 

@@ -25,12 +25,14 @@ from anyio import to_thread
 from starlette.applications import Starlette
 
 from app.clock import SystemClock
+from app.ports import Clock
 from app.sandbox.app import Sandbox, build_sandbox
 from app.sandbox.faults import parse_fault
 from app.sandbox.prices import Market
 from app.sandbox.serve import Address, build_market, open_sandbox
 from app.sandbox.settings import SandboxSettings
 from app.sandbox.traffic import Seen
+from tests.support.clock import FixedClock
 
 REDIRECT_URL = "http://127.0.0.1:8179/auth/kite/callback"
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -43,10 +45,13 @@ def plain_client(**options: Any) -> httpx.AsyncClient:
 
 
 class ShiftableClock:
-    """The real clock plus what a test added: `shift(hours=24)` ages every session by a day."""
+    """The real clock plus what a test added: `shift(hours=24)` ages every session by a day.
+
+    `freeze()` stops it, so that request limits count without regard to how slow the machine is.
+    """
 
     def __init__(self) -> None:
-        self._real = SystemClock()
+        self._real: Clock = SystemClock()
         self._shift = timedelta()
 
     def now(self) -> datetime:
@@ -56,6 +61,12 @@ class ShiftableClock:
     def monotonic(self) -> float:
         """Real seconds plus the shift."""
         return self._real.monotonic() + self._shift.total_seconds()
+
+    def freeze(self) -> None:
+        """Stand still from now on but for `shift`."""
+        frozen = FixedClock(self._real.now())
+        frozen._monotonic = self._real.monotonic()
+        self._real = frozen
 
     def shift(self, **duration: float) -> None:
         """Jump ahead by a timedelta's keywords."""
