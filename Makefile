@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run demo test check sdl lock format clean
+.PHONY: help run demo test check sdl readme lock format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -27,10 +27,14 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/deptry .
 	$(BIN)/python -m tools.check_sdl
 	$(BIN)/python -m tools.check_migrations
+	$(BIN)/python -m tools.check_readme
 	$(BIN)/python -m tools.check_house
 
 sdl: $(VENV)/dev.stamp ## Write schema/schema.graphql anew
 	$(BIN)/python -m tools.check_sdl --write
+
+readme: $(VENV)/dev.stamp ## Write the README's table of settings anew
+	$(BIN)/python -m tools.check_readme --write
 
 lock: $(VENV)/dev.stamp ## Pin the ranges of pyproject.toml in the lock files
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements.lock
