@@ -32,6 +32,9 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 """One WebSocket message: as much as an HTTP body."""
 PING_SECONDS = 20.0
 """Between WebSocket pings; a socket whose client has not answered one within as long again is cut."""
+LINGER_SECONDS = 1.0
+"""After a refusal, what the client still sends is thrown away for so long: closing at once would reset the connection,
+and a client in the middle of its headers would never read why."""
 KEEP_ALIVE_SECONDS = 65
 """An idle HTTP connection: longer than the 60 s of common proxies, so that they close first."""
 BACKLOG = 2048
@@ -94,6 +97,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._held_back = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client: its first request must come soon."""
@@ -107,9 +111,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes: parsed, and counted while they belong to no complete header."""
+        if self._refused:
+            return
         began_before = self._in_head
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if not self._in_head or self._refused:
             return
         self._held_back += len(data) if began_before else 0
         if self._held_back > MAX_HEADER_BYTES:
@@ -153,10 +159,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         if self.transport.is_closing():
             return
-        answering = self.cycle is not None and not self.cycle.response_complete
-        if not answering:  # else these bytes would stand in the middle of another answer
-            self.transport.write(refusal.response())
-        self.transport.close()
+        self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # our bytes would stand in the middle of another answer
+            return
+        self.transport.write(refusal.response())
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def eof_received(self) -> None:
+        """The client has nothing more to say."""
+        if self._refused:
+            self.transport.close()
+        super().eof_received()
 
     def _start_timer(self) -> None:
         if self._head_timer is None:

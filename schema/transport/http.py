@@ -99,7 +99,7 @@ class GraphQLHttp:
         headers = dict(scope["headers"])
         accept = headers.get(b"accept")
         accepted = self._negotiate(accept.decode("latin-1") if accept is not None else None)
-        exchange = _Exchange(scope, headers, accepted, request_id_of(scope), receive, send)
+        exchange = _Exchange(scope, accepted, headers, receive, send)
         try:
             await self._answer(exchange)
         except RequestRefused as refused:
@@ -229,13 +229,15 @@ class _Exchange:
 
     __slots__ = ("accepted", "has_unread_body", "headers", "receive", "request_id", "scope", "send")
 
-    def __init__(self, scope: Scope, accepted: Accepted, headers: Mapping[bytes, bytes], receive: Receive, send: Send):
+    def __init__(
+        self, scope: Scope, accepted: Accepted, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
         self.scope = scope
         self.accepted = accepted
         self.headers = headers
         self.receive = receive
         self.send = send
-        self.request_id = request_id_of(headers.get(b"x-request-id"))
+        self.request_id = request_id_of(scope)
         self.has_unread_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
     @property

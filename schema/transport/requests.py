@@ -71,7 +71,6 @@ def _too_large(max_bytes: int) -> RequestRefused:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "PAYLOAD_TOO_LARGE",
         f"the body is longer than {max_bytes} bytes",
-        headers={"connection": "close"},
     )
 
 
@@ -85,9 +84,17 @@ async def read_body(receive: Receive, *, max_bytes: int, seconds: float) -> byte
             return await _read(receive, max_bytes)
     except TimeoutError:
         msg = f"the body did not arrive within {seconds:g} s"
-        raise RequestRefused(
-            HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", msg, headers={"connection": "close"}
-        ) from None
+        raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", msg) from None
+
+
+async def discard_body(receive: Receive, *, seconds: float) -> None:
+    """Read on and keep nothing, to the body's end or for `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive()).get("more_body", False):
+                pass
+    except TimeoutError:
+        return
 
 
 async def _read(receive: Receive, max_bytes: int) -> bytes:

@@ -98,6 +98,7 @@ class Socket:
         self._engine = engine
         self._context_factory = context_factory
         self._limits = limits
+        self._request_id = request_id_of(scope)
         self._params: Mapping[str, object] | None = None
         self._operations: dict[str, _Operation] = {}
         self._running: set[_Operation] = set()
@@ -234,7 +235,7 @@ class Socket:
             operation_name=message.operation_name,
             extensions=message.extensions,
             transport="websocket",
-            request_id=request_id_of(self._scope),
+            request_id=self._request_id,
         )
         prepared = self._engine.prepare(request)
         if isinstance(prepared, RequestFailure):

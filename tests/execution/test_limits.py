@@ -8,8 +8,8 @@ from graphql import get_introspection_query
 from schema.execution.limits import Limits
 from tests.execution.conftest import Bench
 
-SOON = 0.25
-"""Seconds, on a busy machine; plain Strawberry took 167 s for the first of these documents."""
+SOON = 0.5
+"""Seconds of this thread's CPU; most take 10 ms. Plain Strawberry took 167 s for the first of these documents."""
 
 
 def fragment_bomb(levels: int) -> str:
@@ -44,11 +44,11 @@ AMPLIFIERS = {
 def test_amplifying_document_is_refused_soon(name: str):
     """Neither analysis nor validation follows the expansion."""
     bench = Bench(limits={"max_cost": 3000})
-    started = time.perf_counter()
+    started = time.thread_time()
 
     failure = bench.refused(AMPLIFIERS[name])
 
-    assert time.perf_counter() - started < SOON
+    assert time.thread_time() - started < SOON
     assert failure["code"].startswith("DOCUMENT_TOO_")
 
 
@@ -56,12 +56,12 @@ def test_the_1018_byte_bomb_is_refused_in_milliseconds(bench: Bench):
     """The document that stopped the service this replaces for 167 s."""
     bomb = fragment_bomb(18)
     bomb += "#" * (1018 - len(bomb))
-    started = time.perf_counter()
+    started = time.thread_time()
 
     failure = bench.refused(bomb)
 
     assert len(bomb) == 1018
-    assert time.perf_counter() - started < SOON
+    assert time.thread_time() - started < SOON
     assert failure["code"] == "DOCUMENT_TOO_COSTLY"
     assert failure["value"] > failure["limit"] == Limits().max_cost
 
@@ -152,9 +152,9 @@ def test_long_variables_are_refused_before_they_are_coerced():
     query = "query($ids:[ID!]!){quotes(ids:$ids){id volume lastPrice}}"
     bench.prepare(query, ids=["a"])
     ids = [f"NSE:{number}" for number in range(100_000)]
-    started = time.perf_counter()
+    started = time.thread_time()
 
     failure = bench.refused(query, ids=ids)
 
-    assert time.perf_counter() - started < 0.02
+    assert time.thread_time() - started < 0.02
     assert (failure["code"], failure["value"]) == ("DOCUMENT_TOO_COSTLY", 300_001)

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -121,7 +122,10 @@ async def shared_service() -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def service(shared_service: Service) -> Service:
-    """The module's service with nothing recorded yet."""
+    """The module's service with nothing running and nothing recorded yet."""
+    with anyio.fail_after(3):
+        while shared_service.websocket.open_sockets or shared_service.http.open_streams:  # noqa: ASYNC110 - numbers
+            await anyio.sleep(0.005)
     shared_service.ledger.reset()
     shared_service.callers.clear()
     return shared_service

@@ -183,6 +183,14 @@ async def test_announced_body_that_is_too_long_is_refused_at_once(service: Servi
     assert b"PAYLOAD_TOO_LARGE" in answer
 
 
+async def test_refusal_reaches_a_client_that_is_still_uploading(service: Service):
+    """Five megabytes: the answer is read, not lost to a reset."""
+    for _ in range(5):
+        response = await service.client.post("/graphql", content=b" " * 5_000_000, headers=JSON_TYPE)
+
+        assert (response.status_code, code(response)) == (413, "PAYLOAD_TOO_LARGE")
+
+
 async def test_chunked_body_is_cut_where_it_is_too_long():
     """413 at the limit; the rest is never read."""
     async with running(http_limits=HttpLimits(max_body_bytes=1000)) as service:
