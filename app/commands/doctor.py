@@ -26,7 +26,9 @@ def doctor() -> None:
 
 def findings_table(findings: list[Finding], redactor: Redactor) -> Table:
     """The findings for a person. Texts of drivers and libraries may be among them, so all of it is redacted."""
-    table = Table("what", "state", "found", "remedy", title="Kite Services")
+    table = Table(title="Kite Services")
+    for name in ("what", "state", "found", "remedy"):
+        table.add_column(name, overflow="fold")
     for finding in findings:
         state = Text(finding.level.value, style=COLOURS[finding.level])
         table.add_row(finding.subject, state, Text(redactor.text(finding.text)), Text(redactor.text(finding.remedy)))

@@ -5,6 +5,7 @@ Ctrl-C, SIGTERM, a dead sandbox and a server that does not start all end both.
 """
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from rich.table import Table
 from app.commands.child import SandboxCommand, SandboxFailed, open_sandbox_process
 from app.commands.first_login import GRAPHQL_PATH, LoginFailed, log_in
 from app.commands.ports import LOOPBACK, port_fault, sandbox_port
-from app.commands.serving import Service, listen, prepare
+from app.commands.serving import Service, listen, prepare, until_signal
 from app.commands.start import FAILED, effective_format, load_settings, refuse, start_logs
 from app.http.login import CALLBACK_PATH, LOGIN_PATH
 from app.main import create_app
@@ -52,11 +53,7 @@ def run() -> None:
     if plan.ignored:
         console.print(f"[yellow]The sandbox takes the place of Kite:[/] {', '.join(plan.ignored)} not used.")
     prepare(plan.settings)
-    service = Service(
-        plan.settings,
-        create_app(plan.settings, secrets=secrets),
-        listen(plan.settings.service_host, plan.settings.service_port),
-    )
+    service = Service(plan.settings, create_app(plan.settings, secrets=secrets), listen(plan.settings))
     if not anyio.run(_run, plan, service, console, backend_options={"use_uvloop": True}):
         raise typer.Exit(FAILED)
 
@@ -101,49 +98,64 @@ def check_ports(plan: Plan) -> None:
 
 
 async def _run(plan: Plan, service: Service, console: Console) -> bool:
-    """Whether everything ended because it was asked to."""
-    try:
-        async with open_sandbox_process(plan.sandbox) as sandbox, anyio.create_task_group() as tasks:
-            lost = SandboxLoss(sandbox, service)
-            tasks.start_soon(lost.watch)
-            started = await service.run(Greeting(plan, console).greet)
-            tasks.cancel_scope.cancel()
-    except SandboxFailed as failure:
-        refuse(str(failure), code=FAILED)
-    if lost.code is not None:
-        refuse(f"the sandbox ended by itself with code {lost.code}; everything was stopped", code=FAILED)
-    return started
+    both = Both(plan, service, console)
+    return await until_signal(both.run, both.stop)
 
 
-class SandboxLoss:
-    """Stops the service when the sandbox is gone: prices without a source would only look alive."""
+class Both:
+    """The sandbox process and the service in this one, for as long as both run."""
 
-    def __init__(self, sandbox: Process, service: Service) -> None:
-        self.code: int | None = None
-        """The sandbox's exit code, if it left before it was asked to."""
-        self._sandbox = sandbox
+    def __init__(self, plan: Plan, service: Service, console: Console) -> None:
+        self._plan = plan
         self._service = service
+        self._console = console
+        self._coming_up = anyio.CancelScope()
+        self._lost: int | None = None
 
-    async def watch(self) -> None:
-        """Returns when the sandbox has ended."""
-        self.code = await self._sandbox.wait()
+    def stop(self) -> None:
+        """End both in an orderly way, also while the sandbox is still coming up."""
+        self._coming_up.cancel()
         self._service.stop()
 
+    async def run(self) -> bool:
+        """Whether it ended because it was asked to; else the reason was told."""
+        try:
+            async with AsyncExitStack() as stack:
+                with self._coming_up:
+                    sandbox = await stack.enter_async_context(open_sandbox_process(self._plan.sandbox))
+                if self._coming_up.cancelled_caught:
+                    return True
+                started = await self._serve(sandbox)
+        except SandboxFailed as failure:
+            return _tell(str(failure))
+        if self._lost is not None:
+            return _tell(f"the sandbox ended by itself with code {self._lost}; everything was stopped")
+        return started
 
-class Greeting:
-    """Logs in and tells where everything is, once the service answers."""
+    async def _serve(self, sandbox: Process) -> bool:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, sandbox)
+            started = await self._service.run(self._greet)
+            tasks.cancel_scope.cancel()
+        return started
 
-    def __init__(self, plan: Plan, console: Console) -> None:
-        self._plan = plan
-        self._console = console
+    async def _watch(self, sandbox: Process) -> None:
+        """Without the sandbox, prices would only look alive."""
+        self._lost = await sandbox.wait()
+        self._service.stop()
 
-    async def greet(self, service: Service) -> None:
+    async def _greet(self, service: Service) -> None:
         """A login that fails is told, and can be made up by hand: the service runs all the same."""
         try:
             await log_in(service.local_url, public=self._plan.settings.base_url)
         except LoginFailed as failure:
             self._console.print(f"[red]The first login failed:[/] {failure}. Open {service.local_url}{LOGIN_PATH}")
         self._console.print(_panel(self._plan, service.local_url))
+
+
+def _tell(message: str) -> bool:
+    typer.echo(f"error: {message}", err=True)
+    return False
 
 
 def _panel(plan: Plan, url: str) -> Panel:

@@ -1,6 +1,7 @@
 """`kite-services sandbox`: the simulated exchange alone, until SIGTERM, Ctrl-C, or the end of who started it."""
 
 import os
+import signal
 import sys
 
 import anyio
@@ -21,16 +22,16 @@ def sandbox(settings: SandboxSettings, *, port: int, exit_with_parent: bool) -> 
 async def _serve(settings: SandboxSettings, port: int, exit_with_parent: bool) -> None:  # noqa: FBT001 # anyio.run passes by position
     async with anyio.create_task_group() as tasks:
         if exit_with_parent:
-            tasks.start_soon(_leave_with_parent, tasks.cancel_scope)
+            tasks.start_soon(_leave_with_parent)
         await run_sandbox(settings, clock=SystemClock(), port=port)
         tasks.cancel_scope.cancel()
 
 
-async def _leave_with_parent(scope: anyio.CancelScope) -> None:
-    """The system closes the pipe at our stdin when the parent ends, even if it was killed."""
+async def _leave_with_parent() -> None:
+    """The system closes the pipe at our stdin when the parent ends, even if it was killed. Then end as if told to."""
     descriptor = sys.stdin.fileno()
     while True:
         await anyio.wait_readable(descriptor)
         if not os.read(descriptor, CHUNK_BYTES):
-            scope.cancel()
+            signal.raise_signal(signal.SIGTERM)
             return

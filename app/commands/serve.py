@@ -4,7 +4,7 @@ import anyio
 import typer
 
 from app.commands.ports import port_fault
-from app.commands.serving import Service, listen, prepare
+from app.commands.serving import Service, listen, prepare, until_signal
 from app.commands.start import FAILED, load_settings, refuse, start_logs
 from app.main import create_app
 
@@ -16,8 +16,6 @@ def serve() -> None:
     if fault := port_fault(settings.service_host, settings.service_port, "SERVICE_PORT"):
         refuse(fault)
     prepare(settings)
-    service = Service(
-        settings, create_app(settings, secrets=secrets), listen(settings.service_host, settings.service_port)
-    )
-    if not anyio.run(service.run, backend_options={"use_uvloop": True}):
+    service = Service(settings, create_app(settings, secrets=secrets), listen(settings))
+    if not anyio.run(until_signal, service.run, service.stop, backend_options={"use_uvloop": True}):
         raise typer.Exit(FAILED)
