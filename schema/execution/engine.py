@@ -7,7 +7,7 @@ validation and execution are ours, on graphql-core, so that the path of a known 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -202,7 +202,7 @@ class Engine:
         if executor.is_awaitable(outcome):
             try:
                 async with asyncio.timeout(self._limits.execution_seconds):
-                    outcome = await outcome
+                    outcome = cast("ExecutionResult", await _uncancelled(outcome))
             except TimeoutError:
                 seconds = self._limits.execution_seconds
                 error = formatted(f"given up after {seconds:g} s: ask for less", "OPERATION_TIMEOUT", retryable=True)
@@ -259,6 +259,24 @@ class Engine:
 
     def _elapsed_ms(self, started: float) -> float:
         return (self._monotonic() - started) * 1000
+
+
+class OrphanedResolver(Exception):
+    """A resolver awaited something that was cancelled by another: a future that two fields shared, for example.
+
+    Left alone it would look like a cancellation of the whole operation, which nobody asked for.
+    """
+
+
+async def _uncancelled(outcome: Awaitable[object]) -> object:
+    try:
+        return await outcome
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        msg = "a resolver awaited something that was cancelled"
+        raise OrphanedResolver(msg) from error
 
 
 class _Source:

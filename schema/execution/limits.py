@@ -57,8 +57,8 @@ class Limits:
     """As above, for variables: 10,000 wrong ids give ten messages."""
     cached_documents: int = 1_000
     """Parsed documents kept: far more than the distinct queries of a front end."""
-    cached_characters: int = 500_000
-    """Their total text: a parsed document takes some 60 times its text, so about 30 MB."""
+    cached_characters: int = 300_000
+    """Their total text: a parsed document takes some 125 times its text, so under 40 MB."""
     execution_seconds: float = 60.0
     """An operation that takes longer is given up: longer than every source's own deadline, shorter than for ever."""
     close_seconds: float = 2.0

@@ -104,6 +104,15 @@ async def test_cancelled_operation_is_recorded_and_passes_the_cancellation_on(be
     assert bench.ledger.records[0].error_codes == ("CANCELLED",)
 
 
+async def test_future_that_another_cancelled_is_a_bug_and_no_cancellation(bench: Bench, logs: list[EventDict]):
+    """Else the transport would end the request without an answer."""
+    result = await bench.run("{orphan}")
+
+    assert result["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert bench.ledger.records[0].error_codes == ("INTERNAL",)
+    assert len(logs) == 1
+
+
 async def test_bug_in_a_context_is_masked(bench: Bench, logs: list[EventDict]):
     """Even what runs outside of resolvers never reaches the caller."""
 

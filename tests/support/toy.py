@@ -1,6 +1,7 @@
 # ruff: noqa: D101, D102 - the toy's types and fields are named for what they do
 """A small schema with every feature that the engine and the transports must carry, and no market behind it."""
 
+import asyncio
 import enum
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -210,6 +211,12 @@ class Query:
     async def slow(self, seconds: float = 1.0) -> str:
         await anyio.sleep(seconds)
         return "slow"
+
+    @strawberry.field
+    async def orphan(self) -> str | None:
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        return await future
 
     @strawberry.field(permission_classes=[IsAdmin])
     def secret(self) -> str | None:

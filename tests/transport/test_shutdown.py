@@ -15,7 +15,7 @@ from anyio.streams.text import TextReceiveStream
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from tests.transport.test_websocket import INIT, close_code, receive_until, subscribe
+from tests.transport.sockets import INIT, close_code, receive_until, subscribe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
