@@ -110,7 +110,8 @@ class _Lines:
 def secrets_of(settings: Settings) -> Secrets:
     """Everything in the settings that must not be written; the runtime adds the tokens that it learns."""
     held = (settings.kite_api_secret, settings.admin_token, settings.secrets_key)
-    return Secrets(secret.get_secret_value() if secret else None for secret in held)
+    values = [secret.get_secret_value() for secret in held if secret]
+    return Secrets(part.strip() for value in values for part in (value, *value.split(",")))  # several SECRETS_KEYs
 
 
 def configure_logs(*, level: str, log_format: LogFormat, secrets: Secrets, stream: TextIO | None = None) -> None:

@@ -231,6 +231,8 @@ def test_the_settings_secrets_are_registered() -> None:
     secrets = secrets_of(Settings.model_validate(values))
     for value in values.values():
         assert secrets.scrub(value.get_secret_value()) == REDACTED
+    several = secrets_of(Settings(secrets_key=SecretStr("newest-key, oldest-key")))
+    assert several.scrub("newest-key and oldest-key") == f"{REDACTED} and {REDACTED}"
 
 
 @dataclass
