@@ -84,8 +84,14 @@ def free_port() -> int:
 @asynccontextmanager
 async def sandbox_for(port: int, **overrides: Any) -> AsyncIterator[RunningSandbox]:
     """A sandbox whose logins return to the service on `port`; keywords are those of `running_sandbox`."""
+    failure: Exception | None = None
     async with running_sandbox(redirect_url=f"http://127.0.0.1:{port}{CALLBACK_PATH}", **overrides) as sandbox:
-        yield sandbox
+        try:
+            yield sandbox
+        except Exception as error:  # noqa: BLE001 - raised below: a failed assertion shall not come in a group
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 @asynccontextmanager
@@ -117,21 +123,33 @@ async def running_service(  # noqa: PLR0913 - what a service can be given, by ke
     app = create_app(settings, secrets=secrets, clock=clock, timing=timing)
     server = build_server(app, host="127.0.0.1", port=port, on_stop=app.state.stop_hooks)
     url = f"http://127.0.0.1:{port}"
+    failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve)
-        with anyio.fail_after(READY_SECONDS):
-            while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
-                await anyio.sleep(0.005)
         try:
-            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
+            async with _client(server, url) as client:
                 service = RunningService(url, settings, client, server)
                 await service.until(READY, "instruments")
                 if login:
                     await service.log_in()
                     await service.until(READY, "feed")
                 yield service
+        except Exception as error:  # noqa: BLE001 - raised below: here the task group would wrap it and kill the server
+            failure = error
         finally:
             server.should_exit = True
+    if failure is not None:
+        raise failure
+
+
+@asynccontextmanager
+async def _client(server: Server, url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client, as soon as the server takes connections."""
+    with anyio.fail_after(READY_SECONDS):
+        while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
+            await anyio.sleep(0.005)
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
+        yield client
 
 
 @asynccontextmanager
