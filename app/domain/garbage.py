@@ -11,23 +11,18 @@ from contextlib import contextmanager
 
 @contextmanager
 def collections_paused() -> Iterator[None]:
-    """No collection starts inside, in the whole process; use it for seconds, around work that ends by itself.
+    """No collection starts inside, in the whole process, and what was made by its end is exempt from all later ones.
 
-    May be nested, also from several threads: collections are on again when all who found them on have left.
+    Exempt objects are still freed when nobody refers to them; only cycles that became garbage meanwhile are kept
+    for good. So use it for seconds, a few times a day, around work that ends by itself. May be nested, also from
+    several threads: collections are on again when all who found them on have left.
     """
     was_on = gc.isenabled()
+    gc.collect(1)  # young garbage, while there is little of anything else that is young
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()  # first, or the next allocation would provoke a walk through all that is new
         if was_on:
             gc.enable()
-
-
-def settle_objects() -> None:
-    """Exempt every present object from all later collections: they shall not be walked each time, they stay anyway.
-
-    They are still freed when nobody refers to them. The young ones are collected first, in a few milliseconds.
-    """
-    gc.collect(1)
-    gc.freeze()

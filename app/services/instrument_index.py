@@ -121,9 +121,8 @@ class InstrumentIndex:
             return exact, prefix, name, name
         vocabularies = (self._symbols, self._roots, self._names)
         part = name | self._rows(chain.from_iterable(terms.having(word) for terms in vocabularies))
-        for tail in self._tail_terms.having(word):
-            part |= self._tails.between(tail, tail + 1)
-        return exact, prefix, name, part
+        tails = (self._tails.rows(tail) for tail in self._tail_terms.having(word))
+        return exact, prefix, name, part | row_set(chain.from_iterable(tails), self.size)
 
     def _full_symbols(self, word: str) -> Iterator[tuple[int, bool]]:
         """Contracts whose symbols begin as the word does, beyond the root; and whether they are the word."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from operator import attrgetter
 
 from app.domain.instruments import Exchange, Instrument, InstrumentKind
 
@@ -21,6 +22,9 @@ KIND_RANK = {
 EXCHANGE_RANK = {exchange: rank for rank, exchange in enumerate(Exchange)}
 """NSE before BSE, then the derivative exchanges, as the enumeration has them."""
 
+Place = tuple[int, bool, int, date]
+"""Kind, whether nothing is written on it, exchange, expiry."""
+
 
 def search_order(instruments: Iterable[Instrument], underlyings: frozenset[str]) -> list[Instrument]:
     """Stocks and indices, ETFs, futures, options, bonds; in each those with derivatives first.
@@ -28,7 +32,7 @@ def search_order(instruments: Iterable[Instrument], underlyings: frozenset[str])
     Then by exchange, expiry, strike and symbol. Sorted in small heaps, because one sort of 130,000 keys would
     not let go of the interpreter for 200 ms.
     """
-    heaps: defaultdict[tuple[int, bool, int, date], list[Instrument]] = defaultdict(list)
+    heaps: defaultdict[Place, defaultdict[float, list[Instrument]]] = defaultdict(lambda: defaultdict(list))
     for instrument in instruments:
         place = (
             KIND_RANK[instrument.kind],
@@ -36,12 +40,9 @@ def search_order(instruments: Iterable[Instrument], underlyings: frozenset[str])
             EXCHANGE_RANK[instrument.exchange],
             instrument.expiry or date.min,
         )
-        heaps[place].append(instrument)
+        heaps[place][instrument.strike or 0.0].append(instrument)
     ordered: list[Instrument] = []
     for place in sorted(heaps):
-        ordered.extend(sorted(heaps[place], key=_strike_and_symbol))
+        for strike in sorted(heaps[place]):
+            ordered.extend(sorted(heaps[place][strike], key=attrgetter("symbol")))
     return ordered
-
-
-def _strike_and_symbol(instrument: Instrument) -> tuple[float, str]:
-    return instrument.strike or 0.0, instrument.symbol

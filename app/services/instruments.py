@@ -15,10 +15,10 @@ import structlog
 
 from app.domain.changes import ChangeSignal
 from app.domain.errors import MarketDataError
-from app.domain.garbage import collections_paused, settle_objects
+from app.domain.garbage import collections_paused
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.time import ist_date
-from app.ports import Clock, InstrumentDump, InstrumentSource, InstrumentStore, SettingStore, SyncReport
+from app.ports import Clock, InstrumentSource, InstrumentStore, SettingStore, SyncReport
 from app.services.instrument_catalogue import PAGE, InstrumentCatalogue
 from app.services.instrument_master import (
     GRACE,
@@ -186,28 +186,31 @@ class InstrumentService:
     async def _sync(self, *, force: bool) -> SyncReport:
         dump = await self._source.instruments()
         require_believable(dump, self._source.source, 0 if force else len(self._catalogue))
-        if self._is_in_use(dump):
+        digest, instruments = dump.digest, list(dump.instruments)
+        del dump  # so that what `reuse_known` replaces is freed there, one by one
+        if self._is_in_use(digest):
             report = SyncReport(self._clock.now(), len(self._catalogue), added=0, changed=0, gone=0)
-            await self._remember(report, dump)
+            await self._remember(report, digest)
             return report
         with collections_paused():
-            report = await self._store.replace_master(dump.instruments, seen_on=self._today())
-            catalogue = await anyio.to_thread.run_sync(InstrumentCatalogue, dump.instruments, self._today())
-        await self._adopt(catalogue, await self._remember(report, dump))
+            await anyio.to_thread.run_sync(reuse_known, instruments, self._catalogue)
+            report = await self._store.replace_master(instruments, seen_on=self._today())
+            catalogue = await anyio.to_thread.run_sync(InstrumentCatalogue, instruments, self._today())
+        await self._adopt(catalogue, await self._remember(report, digest))
         return report
 
-    def _is_in_use(self, dump: InstrumentDump) -> bool:
+    def _is_in_use(self, digest: str) -> bool:
         """Whether this very master was stored today: then there is nothing to do."""
         record = self._record
         return (
             record is not None
-            and record.digest == dump.digest
+            and record.digest == digest
             and record.synced_on == self._today()
             and len(self._catalogue) > 0
         )
 
-    async def _remember(self, report: SyncReport, dump: InstrumentDump) -> MasterRecord:
-        record = MasterRecord(self._source.source, report.synced_at, dump.digest)
+    async def _remember(self, report: SyncReport, digest: str) -> MasterRecord:
+        record = MasterRecord(self._source.source, report.synced_at, digest)
         await self._settings.put(RECORD, record.to_json())
         self._record, self._last_error = record, None
         self._changed.fire()
@@ -219,7 +222,6 @@ class InstrumentService:
         self._catalogue, self._record = catalogue, record
         self.ready.set()
         self._changed.fire()
-        settle_objects()
         await anyio.to_thread.run_sync(let_go, rows)
 
     def _is_due(self, now: datetime) -> bool:
@@ -232,6 +234,14 @@ class InstrumentService:
 def is_expired(instrument: Instrument, now: Callable[[], datetime]) -> bool:
     """Whether its last day is over in India; the clock is only looked at for what expires at all."""
     return instrument.expiry is not None and instrument.expiry < ist_date(now())
+
+
+def reuse_known(instruments: list[Instrument], known: InstrumentCatalogue) -> None:
+    """Put the object in use in the place of each one that equals it: two masters then take the room of one."""
+    for place, new in enumerate(instruments):
+        old = known.find(new.id)
+        if old == new:
+            instruments[place] = old
 
 
 def let_go(rows: list[Instrument]) -> None:

@@ -69,6 +69,10 @@ class SortedRows(Generic[Key]):
         edges = chain(self._rows[first : begin * STEP], self._rows[end * STEP : last])
         return self._prepared[end] & ~self._prepared[begin] | row_set(edges, self._size)
 
+    def rows(self, place: int) -> Sequence[int]:
+        """The rows of the key at a place."""
+        return self._rows[self._starts[place] : self._starts[place + 1]]
+
     def _prepare(self) -> list[RowSet]:
         """The sets of the first 0, STEP, 2 x STEP ... rows."""
         sets = [0]

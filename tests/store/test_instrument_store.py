@@ -4,7 +4,6 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import anyio
 import pytest
@@ -15,14 +14,11 @@ from app.ports import SyncReport
 from app.store.engine import Database, open_database
 from app.store.instruments import SqlInstrumentStore
 from app.store.master_diff import MasterDiff
-from tests.instruments.masters import large_master, listed, small_master
+from tests.instruments.masters import listed, small_master
 from tests.support.clock import FixedClock
-from tests.support.loop import watched_loop
 
 MONDAY = date(2026, 11, 23)
 TUESDAY = MONDAY + timedelta(days=1)
-LONGEST_STALL = 0.05
-"""Seconds that the event loop may be held while a master of the real size is written or read."""
 
 
 @pytest.fixture
@@ -161,17 +157,3 @@ def test_an_id_that_a_master_has_twice_counts_once():
     """The first row of it holds."""
     diff = MasterDiff([listed("INFY", token=1), listed("INFY", token=2), listed("TCS")])
     assert (diff.total, [row.instrument_token for row in diff.written()]) == (2, [1, None])
-
-
-async def test_a_master_of_the_real_size_does_not_hold_the_event_loop(tmp_path: Path, database_url: str):
-    """130,000 rows written, a morning's changes written, and read again, with the loop free all the while."""
-    master = large_master()
-    tomorrow = [*master[3000:], *(listed(f"NEW{number}") for number in range(3000))]
-    async with open_database(database_url) as database:
-        store = SqlInstrumentStore(database, FixedClock())
-        async with watched_loop() as watch:
-            assert counts(await store.replace_master(master, seen_on=MONDAY)) == (130_000, 130_000, 0, 0)
-            assert counts(await store.replace_master(tomorrow, seen_on=TUESDAY)) == (130_000, 3000, 0, 3000)
-            found = await store.current()
-    assert {instrument.id for instrument in found} == {instrument.id for instrument in tomorrow}
-    assert watch.nearly_longest < LONGEST_STALL

@@ -80,3 +80,11 @@ def test_an_empty_key_file_is_refused(tmp_path: Path):
     path.touch(mode=0o600)
     with pytest.raises(SealingKeyError):
         open_sealer(None, tmp_path)
+
+
+def test_a_derived_key_belongs_to_its_purpose():
+    """The same in every process with the same key, another for another purpose, and not the key itself."""
+    one, two = Sealer([KEY]), Sealer([KEY])
+    assert one.derive("login") == two.derive("login") != one.derive("other")
+    assert len(one.derive("login")) == 32
+    assert one.derive("login") != Sealer([Fernet.generate_key().decode()]).derive("login")
