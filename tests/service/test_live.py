@@ -1,0 +1,204 @@
+"""Live quotes over graphql-transport-ws, against an exchange that is broken on purpose."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from app.clock import SystemClock
+from app.providers.kite.ticker_settings import TickerSettings
+from app.runtime import Timing
+from tests.service.sockets import Ended, Stream, subscribed
+from tests.service.symbols import NEVER_TRADED, traded
+from tests.support.sandbox import RunningSandbox
+from tests.support.service import RunningService, running_pair
+
+LIVE = """subscription ($ids: [ID!]!, $throttle: Int! = 0) { quotes(ids: $ids, throttleMs: $throttle) {
+  sequence snapshot feed quotes { id lastPrice source receivedAt } rejected { id code message subscribed } } }"""
+FULL = """subscription ($ids: [ID!]!) { quotes(ids: $ids, throttleMs: 0) { sequence quotes {
+  id lastPrice open high low previousClose volume averagePrice lastTradeTime exchangeTime receivedAt source
+  depth { bids { price quantity orders } asks { price quantity orders } } } } }"""
+CARRIED = "{ providers { subscribedInstruments } }"
+QUICK = Timing(
+    ticker=TickerSettings(silence=0.8, first_delay=0.05, longest_delay=0.2, down_after=20, close_timeout=0.2),
+    linger=0.3,
+)
+"""A dead socket is noticed, and a left one given up, within a second."""
+FAST_MARKET = {"rate_limits": None, "tick_seconds": 0.1, "heartbeat_seconds": 0.1}
+
+
+@asynccontextmanager
+async def live_pair(tmp_path: Path) -> AsyncIterator[tuple[RunningService, RunningSandbox]]:
+    """A quick service before a fast market."""
+    async with running_pair(tmp_path, sandbox=FAST_MARKET, timing=QUICK) as pair:
+        yield pair
+
+
+async def until(stream: Stream, *, feed: str, with_quotes: bool = False) -> list[dict[str, Any]]:
+    """Updates up to the first one in this state of the feed."""
+    updates: list[dict[str, Any]] = []
+    while not updates or updates[-1]["feed"] != feed or (with_quotes and not updates[-1]["quotes"]):
+        updates.append(await stream.data())
+    return updates
+
+
+async def until_carried(service: RunningService, count: int) -> None:
+    """Returns when the stream carries so many instruments."""
+    with anyio.fail_after(5):
+        while (await service.ask(CARRIED))["data"]["providers"][0]["subscribedInstruments"] != count:  # noqa: ASYNC110 - seen from outside
+            await anyio.sleep(0.02)
+
+
+async def test_snapshot_first_then_changes_at_the_subscribers_own_rate(tmp_path: Path) -> None:
+    """All that is known in the first update, for nothing; then at most one update per throttle, numbered by one."""
+    async with live_pair(tmp_path) as (service, sandbox):
+        ids = traded(sandbox, 10)
+        async with subscribed(service, LIVE, ids=ids, throttle=300) as stream:
+            first = await stream.result()
+            snapshot = first["data"]["quotes"]
+            arrived, updates = [anyio.current_time()], []
+            for _ in range(5):
+                updates.append(await stream.data())
+                arrived.append(anyio.current_time())
+
+        assert first["extensions"]["cost"] == {"upstreamCalls": 0, "fromStream": 10, "fromCache": 0}
+        assert sandbox.count("quote") == 0
+        assert snapshot["snapshot"]
+        assert snapshot["feed"] == "LIVE"
+        assert snapshot["rejected"] == []
+        assert {quote["id"] for quote in snapshot["quotes"]} == set(ids)
+        assert [update["sequence"] for update in updates] == [2, 3, 4, 5, 6]
+        assert not any(update["snapshot"] for update in updates)
+        for update in updates:
+            changed = [quote["id"] for quote in update["quotes"]]
+            assert changed
+            assert len(changed) == len(set(changed))
+            assert set(changed) <= set(ids)
+        pauses = [after - before for before, after in pairwise(arrived)]
+        assert min(pauses) > 0.2, "a little early on the wire, never twice in a throttle"
+        assert sum(pauses) > 5 * 0.29
+
+
+async def test_what_cannot_be_had_is_told_once(tmp_path: Path) -> None:
+    """In the snapshot, each with its code; what may still get a price stays subscribed; the others do not wait."""
+    async with live_pair(tmp_path) as (service, sandbox):
+        good = traded(sandbox, 1)
+        wanted = [*good, "NSE:INFYY", "nonsense", NEVER_TRADED, *good]
+        async with subscribed(service, LIVE, ids=wanted) as stream:
+            first, second = await stream.data(), await stream.data()
+        assert [quote["id"] for quote in first["quotes"]] == good
+        told = {item["id"]: (item["code"], item["subscribed"]) for item in first["rejected"]}
+        assert told == {
+            "NSE:INFYY": ("UNKNOWN_INSTRUMENT", False),
+            "nonsense": ("INVALID_INPUT", False),
+            NEVER_TRADED: ("NOT_PRICED", True),
+        }
+        assert "did you mean" in first["rejected"][0]["message"]
+        assert second["rejected"] == []
+
+        async with subscribed(service, LIVE, ids=["NSE:INFYY", "nonsense"]) as stream:
+            only = await stream.data()
+            with pytest.raises(Ended) as ended:
+                await stream.data()
+        assert (only["quotes"], len(only["rejected"])) == ([], 2)
+        assert ended.value.errors == []
+
+
+async def test_subscription_outlives_dropped_and_stalled_upstream_sockets(tmp_path: Path) -> None:
+    """Each new state of the feed is an update of its own, and quotes flow again by themselves."""
+    async with live_pair(tmp_path) as (service, sandbox):
+        ids = traded(sandbox, 5)
+        async with subscribed(service, LIVE, ids=ids) as stream:
+            updates = await until(stream, feed="LIVE", with_quotes=True)
+
+            assert await sandbox.fault("drop_socket") == 1
+            broken = await until(stream, feed="CONNECTING")
+            mended = await until(stream, feed="LIVE", with_quotes=True)
+
+            assert await sandbox.fault("stall_socket") == 1
+            stalled = await until(stream, feed="STALLED")
+            again = await until(stream, feed="LIVE", with_quotes=True)
+
+        sequence = [update["sequence"] for update in [*updates, *broken, *mended, *stalled, *again]]
+        assert sequence == list(range(1, len(sequence) + 1))
+        assert sandbox.count("ticker") == 3, "one socket at a time"
+        assert sandbox.count("quote") == 0
+
+
+async def test_instruments_are_carried_as_long_as_someone_looks(tmp_path: Path) -> None:
+    """Shared by all who subscribe; the last one to leave ends it, after the linger."""
+    async with live_pair(tmp_path) as (service, sandbox):
+        ids = traded(sandbox, 6)
+        async with subscribed(service, LIVE, ids=ids[:4]) as first:
+            await first.data()
+            async with subscribed(service, LIVE, ids=ids[2:]) as second:
+                await second.data()
+                await until_carried(service, 6)
+            await until_carried(service, 4)
+            await until(first, feed="LIVE", with_quotes=True)
+        await until_carried(service, 0)
+        (upstream,) = sandbox.parts.ticker.sockets()
+        with anyio.fail_after(2):
+            while upstream.subscriptions:  # noqa: ASYNC110 - as above
+                await anyio.sleep(0.02)
+        assert sandbox.count("quote") == 0
+
+
+async def test_slow_reader_gets_the_newest_state_and_delays_nobody(tmp_path: Path) -> None:
+    """Its updates are merged, told by a jump of `sequence`; nothing piles up; others get every update."""
+    async with live_pair(tmp_path) as (service, sandbox), narrow_socket(service) as narrow:
+        ids = traded(sandbox, 100)
+        options = {"sock": narrow, "max_queue": 1}
+        async with (
+            subscribed(service, FULL, options=options, ids=ids) as slow,
+            subscribed(service, LIVE, ids=ids) as quick,
+        ):
+            narrow_servers_side(service, narrow)
+            await slow.data()
+            await quick.data()
+            sequence = [(await quick.data())["sequence"] for _ in range(30)]
+            waiting = unsent_bytes(service)
+            late = [await slow.data() for _ in range(10)]
+
+    assert sequence == list(range(2, 32)), "the quick one lost nothing"
+    assert waiting < 200_000, "no more than the message that does not go out"
+    steps = [after["sequence"] - before["sequence"] for before, after in pairwise(late)]
+    assert max(steps) > 5, "what it did not read was merged"
+    assert min(steps) >= 1
+    newest = max(quote["receivedAt"] for quote in late[-1]["quotes"])
+    assert SystemClock().now() - datetime.fromisoformat(newest) < timedelta(seconds=2)
+
+
+@asynccontextmanager
+async def narrow_socket(service: RunningService) -> AsyncIterator[socket.socket]:
+    """A connection that holds little, so that a reader who does not read is felt at once."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+    await anyio.to_thread.run_sync(narrow.connect, ("127.0.0.1", service.settings.service_port))
+    narrow.setblocking(False)
+    yield narrow
+
+
+def narrow_servers_side(service: RunningService, client: socket.socket) -> None:
+    """The kernel would take megabytes for the client before the server notices anything."""
+    ends = [transport.get_extra_info("socket") for transport in transports(service)]
+    (server,) = (end for end in ends if end.getpeername() == client.getsockname())
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+
+
+def unsent_bytes(service: RunningService) -> int:
+    """What the server holds for all its clients and the network does not take."""
+    return sum(transport.get_write_buffer_size() for transport in transports(service))
+
+
+def transports(service: RunningService) -> list[asyncio.Transport]:
+    """Of all open connections."""
+    found = [protocol.transport for protocol in service.server.server_state.connections]
+    return [transport for transport in found if transport is not None]
