@@ -1,0 +1,1 @@
+"""The JavaScript clients that web pages use, against the whole service."""
