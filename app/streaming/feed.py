@@ -17,7 +17,7 @@ from app.domain.feeds import FeedState, FeedStatus
 from app.domain.instruments import Instrument
 from app.domain.quotes import Quote, StreamMode
 from app.domain.ticks import Cursor, Tick
-from app.ports import Clock, TickSource, Wanted
+from app.ports import Changes, Clock, InstrumentLookup, TickSource, Wanted
 from app.streaming.book import QuoteBook
 from app.streaming.fanout import Fanout
 from app.streaming.interest import Claim, Interest
@@ -82,6 +82,11 @@ class LiveFeed:
             group.start_soon(self._ticks.run, self)
             group.start_soon(self._push_wants, self._ticks)
             group.start_soon(self._keep_house, self._ticks)
+
+    async def follow(self, master: InstrumentLookup, changes: Changes) -> None:
+        """Carry every instrument under the token that the present master gives it, until cancelled."""
+        async for _ in changes.changes():
+            self._interest.renew(master)
 
     # ------------------------------------------------------------ what is known of the feed
 
@@ -221,7 +226,7 @@ class LiveFeed:
             await self._dirty.wait()
             self._dirty.clear()
             wanted = dict(self._interest.wanted)
-            self._book.forget(self._carried.keys() - wanted.keys())
+            self._book.forget([key for key, want in self._carried.items() if _token(want) != _token(wanted.get(key))])
             self._carried = wanted
             source.want(wanted)
             await anyio.sleep(WANT_INTERVAL_S)
@@ -238,6 +243,10 @@ def _first_status(ticks: TickSource | None, clock: Clock) -> FeedStatus:
     if ticks is None:
         return FeedStatus(FeedState.DISABLED, clock.now(), "no stream is configured; set KITE_API_KEY")
     return FeedStatus(FeedState.CONNECTING, clock.now())
+
+
+def _token(want: Wanted | None) -> int | None:
+    return None if want is None else want.instrument.instrument_token
 
 
 def _distinct(instruments: Iterable[Instrument]) -> Iterable[Instrument]:

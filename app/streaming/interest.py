@@ -6,13 +6,13 @@ Pure: the time comes in with each call, in monotonic seconds.
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from app.domain.errors import MarketDataError, NotSupported
 from app.domain.instruments import Instrument
 from app.domain.quotes import StreamMode
-from app.ports import Wanted
+from app.ports import InstrumentLookup, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +147,15 @@ class Interest:
         """Drop everything whose time is over."""
         for entry in [entry for entry in self._entries.values() if entry.expire(now)]:
             self._settle(entry)
+
+    def renew(self, master: InstrumentLookup) -> None:
+        """Take every instrument as the master has it now: exchanges give an expired contract's token to another one.
+
+        What the master has no more keeps its place until it is released, without a token, so nothing is carried for it.
+        """
+        for instrument_id, entry in self._entries.items():
+            entry.instrument = master.find(instrument_id) or replace(entry.instrument, instrument_token=None)
+            self._want(instrument_id, entry.wanted())
 
     def _refusal(self, instrument: Instrument) -> MarketDataError | None:
         if instrument.instrument_token is None:

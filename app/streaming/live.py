@@ -80,7 +80,7 @@ class LiveQuotes:
                 if not fresh and changes.feed is feed:
                     continue
                 feed = changes.feed
-                sequence += 1 + min(changes.merged, int(blocked / pace))
+                sequence += 1 + min(changes.updates_merged, int(blocked / pace))
                 sent_at = self._clock.monotonic()
                 yield QuoteUpdate(sequence, snapshot=False, quotes=fresh, rejected=[], feed=changes.feed)
 

@@ -163,14 +163,14 @@ async def test_slow_reader_gets_the_newest_state_and_delays_nobody(tmp_path: Pat
             narrow_servers_side(service, narrow)
             await slow.data()
             await quick.data()
-            sequence = [(await quick.data())["sequence"] for _ in range(30)]
+            updates = [await quick.data() for _ in range(14)]
             waiting = unsent_bytes(service)
-            late = [await slow.data() for _ in range(10)]
+            late = [await slow.data() for _ in range(9)]
 
-    assert sequence == list(range(2, 32)), "the quick one lost nothing"
+    assert [update["sequence"] for update in updates] == list(range(2, 16)), "the quick one lost nothing"
     assert waiting < 200_000, "no more than the message that does not go out"
     steps = [after["sequence"] - before["sequence"] for before, after in pairwise(late)]
-    assert max(steps) > 5, "what it did not read was merged"
+    assert 3 <= max(steps) <= 14, "what it did not read was merged, and counted"
     assert min(steps) >= 1
     newest = max(quote["receivedAt"] for quote in late[-1]["quotes"])
     assert SystemClock().now() - datetime.fromisoformat(newest) < timedelta(seconds=2)

@@ -168,3 +168,21 @@ def test_a_dropped_gap_is_still_a_gap(count: int) -> None:
         box.put(tape.append(a_tick("A", volume)))
     [batch] = take_all(box)
     assert (batch.gap, batch.missed) == (True, 1 + max(0, count - 3))
+
+
+def test_a_state_mailbox_knows_how_many_updates_a_quicker_reader_would_have_had() -> None:
+    """As many as the liveliest instrument had new states, however many instruments changed."""
+    box = QuoteMailbox(StreamMode.LTP, FeedState.LIVE, {})
+    for price in range(1, 5):
+        for symbol in ("A", "B"):
+            box.put(a_quote(symbol, price))
+    box.put(a_quote("C", 1))
+
+    first = box.take_now()
+    box.put(a_quote("A", 9))
+    second = box.take_now()
+
+    assert first is not None
+    assert second is not None
+    assert (first.updates_merged, first.merged) == (3, 6)
+    assert (second.updates_merged, second.merged) == (0, 0)
