@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -242,6 +243,7 @@ def _parts(runtime: Runtime) -> Iterable[tuple[str, Callable[[], Awaitable[None]
     """What runs in the background, by name."""
     return (
         ("feed", runtime.feed.run),
+        ("listings", partial(runtime.feed.follow, runtime.instruments, runtime.instruments)),
         ("quotes", runtime.quotes.run),
         ("instruments", runtime.instruments.run),
         ("sessions", runtime.sessions.run),

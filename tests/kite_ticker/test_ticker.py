@@ -199,6 +199,15 @@ async def test_without_a_token_nothing_is_dialled() -> None:
         await until(lambda: stage.sink.state is FeedState.LIVE)
 
 
+async def test_a_session_that_is_being_dialled_asks_nobody_to_log_in() -> None:
+    """From the login to the open socket the feed is CONNECTING, however long the line takes."""
+    async with running_ticker(token=None) as stage:
+        await until(lambda: stage.sink.state is FeedState.LOGIN_REQUIRED)
+        stage.tokens.replace("secret-1")
+        await until(lambda: stage.sink.state is FeedState.LIVE)
+        assert stage.sink.states[-3:] == [FeedState.LOGIN_REQUIRED, FeedState.CONNECTING, FeedState.LIVE]
+
+
 async def test_a_replaced_token_takes_over_without_losing_a_subscription() -> None:
     """All three sockets are re-dialled at once, never holding more than Kite allows."""
     async with running_ticker(settings=replace(QUICK, instruments_per_socket=2)) as stage:

@@ -148,6 +148,9 @@ class Connection:
             await self._after(await self._use(socket, token))
 
     async def _dial(self, token: str) -> ClientConnection:
+        if self.state is FeedState.LOGIN_REQUIRED:
+            # Nobody is to be sent to the login again while the session that it gave is dialled.
+            self._enter(FeedState.CONNECTING, "dialling with the new session")
         self._shared.intake.counters.redials += self._dials > 0
         self._dials += 1
         return await self._shared.line.dial(token)
