@@ -24,7 +24,8 @@ OnCall = Callable[[str, float, str], None]
 """Told of each request that was sent: endpoint, seconds, and `ok` or the error's code."""
 
 ATTEMPTS = 2
-"""A call that was under way while the token was replaced is asked once more, with the new one."""
+"""A call that was under way while the token was replaced is asked once more, with the new one. So is one that got a
+429 within its budget: two requests that left a second apart may arrive closer together (both are reads)."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +76,9 @@ class KiteClient:
             except LoginRequired:
                 self._tokens.rejected(token)
                 if attempt == ATTEMPTS or self._tokens.token in {None, token}:
+                    raise
+            except RateLimited:
+                if attempt == ATTEMPTS:
                     raise
         raise AssertionError  # pragma: no cover -- the last attempt returned or raised
 
