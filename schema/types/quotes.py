@@ -37,8 +37,9 @@ class DepthType:
 
 
 def instrument_of(quote: strawberry.Parent[Quote], info: Info) -> Instrument:
-    """The instrument that a quote prices."""
-    return info.context.services.instruments.require(quote.id)
+    """The instrument that a quote prices; also one that expired while it was streamed. Raises UnknownInstrument."""
+    instruments = info.context.services.instruments
+    return instruments.catalogue.find(quote.id) or instruments.require(quote.id)
 
 
 def age_ms(quote: strawberry.Parent[Quote], info: Info) -> int:
@@ -50,11 +51,12 @@ def age_ms(quote: strawberry.Parent[Quote], info: Info) -> int:
 def freshness(quote: strawberry.Parent[Quote], info: Info) -> Freshness:
     """How far the price may be trusted as the present one, judged at this moment."""
     services = info.context.services
-    instrument = services.instruments.require(quote.id)
+    # Not `require`: a contract that expired while it was streamed must not cost a stream all its other quotes.
+    instrument = services.instruments.catalogue.find(quote.id)
     return freshness_of(
         age_ms(quote, info),
         streaming=services.feed.latest(quote.id, quote.mode) is not None,
-        market_open=services.phases.is_open(instrument, services.clock.now()),
+        market_open=None if instrument is None else services.phases.is_open(instrument, services.clock.now()),
         limits=LIMITS,
     )
 
