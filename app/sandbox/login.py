@@ -20,9 +20,13 @@ MAX_FORM_BYTES = 16_384
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>SANDBOX login</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:4rem auto;padding:0 1rem}}
-mark{{background:#ffd54a;padding:.1rem .5rem;font-weight:700;letter-spacing:.1em}}
-button{{font:inherit;padding:.6rem 1.2rem;cursor:pointer}}</style></head>
+<link rel="icon" href="data:,">
+<style>:root{{color-scheme:light dark}}
+body{{font:16px/1.55 system-ui,sans-serif;max-width:26rem;margin:12vh auto 2rem;padding:0 1rem}}
+h1{{font-size:1.5rem;line-height:1.3;margin:1rem 0 .75rem}}
+mark{{background:#ffd54a;color:#1c1c1c;border-radius:4px;padding:.1rem .5rem;font-weight:700;letter-spacing:.1em}}
+button{{font:inherit;font-weight:600;padding:.6rem 1.2rem;border:0;border-radius:6px;background:#1a62b8;color:#fff;
+cursor:pointer}}button:hover{{background:#15529b}}a{{color:inherit}}</style></head>
 <body><p><mark>SANDBOX</mark></p>{body}</body></html>"""
 _FORM = """<h1>Simulated Kite login</h1>
 <p>This is not Zerodha. Prices behind this login are simulated; no password is asked for.</p>
