@@ -3,30 +3,51 @@
 `graphiql_page` answers a browser's GET of the endpoint; `graphiql_assets` holds the scripts of the page.
 """
 
+import os
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 FOLDER = Path(__file__).parent / "static" / "graphiql"
 
-PAGE_HEADERS = {
+HEADERS = {
+    "Cache-Control": "no-cache",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'",
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+    "base-uri 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""Scripts from here alone; inline styles are CodeMirror's way to place its cursor."""
+"""Scripts from here alone; inline styles are CodeMirror's way to place its cursor. Browsers keep everything and ask
+each time whether it is still the same, so that a new version of the service never runs with an old script."""
 
 
 def graphiql_page(request: Request) -> Response:
     """The page, for a browser that opens the endpoint."""
     del request
-    return FileResponse(FOLDER / "index.html", headers=PAGE_HEADERS)
+    return FileResponse(FOLDER / "index.html", headers={**HEADERS, "Vary": "Accept"})
 
 
 def graphiql_assets() -> Mount:
     """The scripts and styles of the page, under /graphiql."""
-    return Mount("/graphiql", StaticFiles(directory=FOLDER), name="graphiql")
+    return Mount("/graphiql", _Assets(directory=FOLDER, check_dir=False), name="graphiql")
+
+
+class _Assets(StaticFiles):
+    """Files with the headers of the page."""
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """The file, or 304 if the browser has it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(HEADERS)
+        return response
