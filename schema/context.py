@@ -9,11 +9,13 @@ from enum import StrEnum
 
 import strawberry
 
-from app.domain.errors import Forbidden
+from app.domain.candles import CandleSeries
+from app.domain.errors import Forbidden, InvalidRange
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.ports import Clock
 from app.services.history import HistoryService
+from app.services.history_request import MAX_BARS
 from app.services.instruments import InstrumentService
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
@@ -52,13 +54,14 @@ class Services:
 class RequestContext:
     """One operation's context. Not shared between operations; used on the event loop only."""
 
-    __slots__ = ("cost", "quote_loader", "role", "services")
+    __slots__ = ("_bars_left", "cost", "quote_loader", "role", "services")
 
     def __init__(self, services: Services, role: Role, cost: Cost | None = None) -> None:
         self.services = services
         self.role = role
         self.cost = Cost() if cost is None else cost
         self.quote_loader = QuoteLoader(services.quotes, self.cost)
+        self._bars_left = MAX_BARS
 
     def fresh(self) -> "RequestContext":
         """The context of the next event: same caller, new loaders, and what the stream spent to make the event."""
@@ -74,6 +77,17 @@ class RequestContext:
                 "fromCache": cost.from_cache,
             }
         }
+
+    def deliver(self, series: CandleSeries) -> CandleSeries:
+        """The series, counted: nothing else knows before the execution how many bars a range brings.
+
+        Raises InvalidRange when those of one operation are more than MAX_BARS together.
+        """
+        if series.count > self._bars_left:
+            msg = f"the candles of one operation have at most {MAX_BARS} bars together: ask in several operations"
+            raise InvalidRange(msg)
+        self._bars_left -= series.count
+        return series
 
     def require_admin(self) -> None:
         """Raises Forbidden unless the caller is ADMIN."""

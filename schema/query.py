@@ -121,7 +121,7 @@ class Query:
     ) -> CandleSeries:
         """The bars of one instrument."""
         context = info.context
-        return await context.services.history.candles(
+        series = await context.services.history.candles(
             context.instrument(id),
             interval,
             start=start,
@@ -130,6 +130,7 @@ class Query:
             include_forming=include_forming,
             cost=context.cost,
         )
+        return context.deliver(series)
 
     @strawberry.field(graphql_type=MarketPhaseType, description="What an exchange is doing now, by the calendar.")
     def market_phase(self, info: Info, exchange: ExchangeArgument = Exchange.NSE) -> MarketPhase:

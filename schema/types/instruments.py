@@ -44,9 +44,10 @@ async def candles(  # noqa: PLR0913 - the contract's arguments
 ) -> CandleSeries:
     """Its bars."""
     context = info.context
-    return await context.services.history.candles(
+    series = await context.services.history.candles(
         instrument, interval, start=start, end=end, last=last, include_forming=include_forming, cost=context.cost
     )
+    return context.deliver(series)
 
 
 def phase(instrument: strawberry.Parent[Instrument], info: Info) -> MarketPhase:
