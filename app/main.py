@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from app import __version__
+from app.domain.provenance import QuoteOrigin
 from app.http.health import health_routes
 from app.http.hosts import LoopbackHosts
 from app.http.login import login_routes
@@ -29,6 +30,7 @@ from app.settings import Settings
 from schema.build import build_schema, export_sdl
 from schema.context import RequestContext, Services
 from schema.execution.engine import Engine
+from schema.execution.limits import CostModel
 from schema.execution.records import OperationRecord
 from schema.graphiql import graphiql_assets, graphiql_page
 from schema.roles import RoleOf
@@ -38,6 +40,11 @@ from schema.transport.websocket import GraphQLWebSocket
 from schema.types.providers import ServerInfo
 
 __all__ = ["create_app", "export_sdl"]
+
+COST_MODEL = CostModel(
+    list_sizes={"Query.candles": 500, "Instrument.candles": 500, "Depth.bids": 5, "Depth.asks": 5},
+)
+"""Rows where no argument tells: a chart by dates has some hundred bars, the book five levels a side."""
 
 
 def create_app(
@@ -75,7 +82,7 @@ class Endpoints:
         self._runtime = runtime
         self._services = _services(runtime)
         self._role_of = RoleOf(runtime.settings.admin_token)
-        engine = Engine(build_schema(), on_operation=self._operation_ended)
+        self._engine = engine = Engine(build_schema(), on_operation=self._operation_ended, cost_model=COST_MODEL)
         self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page)
         self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins)
         self._app = Starlette(routes=self._routes())
@@ -105,10 +112,17 @@ class Endpoints:
 
     def _operation_ended(self, record: OperationRecord) -> None:
         log_operation(record)
-        self._runtime.metrics.operation(record)
+        metrics = self._runtime.metrics
+        metrics.operation(record)
+        cost = record.extensions.get("cost")
+        if isinstance(cost, dict):
+            metrics.quotes(QuoteOrigin.STREAM, cost["fromStream"])
+            metrics.quotes(QuoteOrigin.CACHE, cost["fromCache"])
 
     def _state(self) -> ServiceState:
-        return service_state(self._runtime, connections=self.websocket.open_sockets)
+        return service_state(
+            self._runtime, connections=self.websocket.open_sockets, running_operations=self._engine.running
+        )
 
 
 class _Inner:

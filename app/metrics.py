@@ -35,6 +35,8 @@ class ServiceState:
 
     connections: int = 0
     """Open WebSockets of clients."""
+    packets: int = 0
+    """Packets that the stream received since the start."""
     running_operations: int = 0
     """Operations under way, subscriptions included."""
     instruments: int = 0
@@ -79,6 +81,7 @@ class Metrics:
             ProcessCollector(registry=self.registry)
             PlatformCollector(registry=self.registry)
             GCCollector(registry=self.registry)
+        self._packets_shown = 0
         self._make_counters()
         self._make_gauges()
         info = Gauge(
@@ -106,10 +109,6 @@ class Metrics:
         """Quotes were answered from one of our layers."""
         self._quotes.labels(origin.value).inc(count)
 
-    def ticks_received(self, count: int) -> None:
-        """Packets came from the stream."""
-        self._ticks.inc(count)
-
     def updates_merged(self, count: int) -> None:
         """Newer states replaced ones that a subscriber had not taken yet: no loss, by design."""
         self._merged.inc(count)
@@ -127,6 +126,8 @@ class Metrics:
     def show(self, state: ServiceState) -> None:
         """Set the gauges to what is true now."""
         self._connections.set(state.connections)
+        self._ticks.inc(max(0, state.packets - self._packets_shown))
+        self._packets_shown = state.packets
         self._running.set(state.running_operations)
         self._instruments.set(state.instruments)
         if state.instruments_synced_at is not None and state.now is not None:

@@ -38,12 +38,14 @@ def readiness_checks(runtime: Runtime) -> list[Check]:
     return [Check(check.__name__, check) for check in (database, migrations, instruments, feed)]
 
 
-def service_state(runtime: Runtime, *, connections: int) -> ServiceState:
+def service_state(runtime: Runtime, *, connections: int, running_operations: int) -> ServiceState:
     """Everything that the gauges show, as it is now."""
     (provider,) = runtime.providers.providers()
     master = runtime.instruments.status
     return ServiceState(
         connections=connections,
+        running_operations=running_operations,
+        packets=runtime.feed.packets,
         instruments=master.total,
         instruments_synced_at=master.synced_at,
         now=runtime.clock.now(),

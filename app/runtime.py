@@ -4,7 +4,7 @@ Settings come in, a running service's parts go out, in an async context manager:
 Called by `app.main` for the server and by the commands that need a part of it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,8 @@ from anyio import to_thread
 from app import __version__
 from app.clock import SystemClock
 from app.domain.calendar import TradingCalendar, always_open_calendar, load_calendar
-from app.domain.provenance import DataSource
+from app.domain.provenance import DataSource, QuoteOrigin
+from app.domain.quotes import Quote
 from app.logs import secrets_of
 from app.metrics import Metrics
 from app.ports import Clock, KiteAccess, SettingStore
@@ -189,11 +190,22 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
     """Construct every part; blocking, since calendars, keys and certificates are read."""
     metrics = Metrics(version=__version__, environment=settings.environment)
     kite = build_kite(kite_config(settings), clock=clock, on_call=metrics.upstream_call)
-    instruments = InstrumentService(SqlInstrumentStore(store.database, clock), kite.instruments, store.settings, clock)
+    instruments = InstrumentService(
+        SqlInstrumentStore(store.database, clock),
+        kite.instruments,
+        store.settings,
+        clock,
+        on_sync=metrics.sync_finished,
+    )
     phases = PhaseService(load_configured_calendar(settings.calendar), instruments.has_derivatives)
     ticks = _ticks(settings, kite, phases, clock, timing.ticker)
     feed = LiveFeed(ticks, clock=clock, linger=timing.linger, hot_for=timing.hot_for)
-    quotes = QuoteService(kite.quotes, feed, clock, remember=feed.remember)
+
+    def remember(fetched: Sequence[Quote]) -> None:
+        feed.remember(fetched)
+        metrics.quotes(QuoteOrigin.UPSTREAM, len(fetched))
+
+    quotes = QuoteService(kite.quotes, feed, clock, remember=remember)
     sessions = KiteSessions(
         kite.login,
         HiddenTokens(kite.tokens, secrets),
@@ -217,8 +229,8 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         sessions=sessions,
         providers=ProviderBoard(settings.source, feed, sessions, kite.budgets, clock),
         feed=feed,
-        live_quotes=LiveQuotes(feed, quotes, clock),
-        live_ticks=LiveTicks(feed),
+        live_quotes=LiveQuotes(feed, quotes, clock, on_merged=metrics.updates_merged),
+        live_ticks=LiveTicks(feed, on_missed=metrics.ticks_missed),
     )
 
 

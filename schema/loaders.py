@@ -1,5 +1,6 @@
 """Loaders: the keys of one operation, de-duplicated, in one question to a service."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
@@ -33,8 +34,16 @@ class QuoteLoader(DataLoader[Key, Quote]):
         wanted: defaultdict[int | None, list[Instrument]] = defaultdict(list)
         for instrument, max_age_ms in keys:
             wanted[max_age_ms].append(instrument)
-        answers = {age: await self._answers(instruments, age) for age, instruments in wanted.items()}
+        asked = await asyncio.gather(*(self._answers(instruments, age) for age, instruments in wanted.items()))
+        answers = dict(zip(wanted, asked, strict=True))
         return [answers[max_age_ms][instrument.id] for instrument, max_age_ms in keys]
+
+    async def price(self, instrument: Instrument, max_age_ms: int | None) -> Quote:
+        """The quote of one instrument, shared with whoever asks for the same one in this operation.
+
+        Raises its error. Shielded: a field that is given up does not take the price from the others.
+        """
+        return await asyncio.shield(self.load((instrument, max_age_ms)))
 
     async def _answers(self, instruments: Sequence[Instrument], max_age_ms: int | None) -> dict[str, Result]:
         max_age = None if max_age_ms is None else timedelta(milliseconds=max_age_ms)

@@ -90,7 +90,7 @@ class Query:
     ) -> Quote:
         """The price of one instrument, batched with every other of the operation."""
         check_max_age(max_age_ms)
-        return await info.context.quote_loader.load((info.context.instrument(id), max_age_ms))
+        return await info.context.quote_loader.price(info.context.instrument(id), max_age_ms)
 
     @strawberry.field(
         graphql_type=list[QuoteType | None],
@@ -152,4 +152,4 @@ class Query:
 async def _price(context: RequestContext, found: Instrument | MarketDataError, max_age_ms: int | None) -> Quote:
     if isinstance(found, MarketDataError):
         raise found
-    return await context.quote_loader.load((found, max_age_ms))
+    return await context.quote_loader.price(found, max_age_ms)

@@ -45,6 +45,10 @@ PORTION = 500
 log = structlog.get_logger()
 
 
+def _uncounted(_: str) -> None:
+    """Nobody counts."""
+
+
 class InstrumentService:
     """The master in use, swapped as a whole. Look-ups never wait; satisfies ports.InstrumentLookup and ports.Changes.
 
@@ -60,12 +64,15 @@ class InstrumentService:
         clock: Clock,
         *,
         sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+        on_sync: Callable[[str], None] = _uncounted,
     ) -> None:
+        """`on_sync` is told how each sync ended: changed, unchanged or failed."""
         self._store = store
         self._source = source
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
+        self._on_sync = on_sync
         self._catalogue = InstrumentCatalogue(())
         self._record: MasterRecord | None = None
         self._last_attempt_at: datetime | None = None
@@ -159,7 +166,9 @@ class InstrumentService:
             except Exception as error:
                 self._last_error = error.message if isinstance(error, MarketDataError) else _unexpected(error)
                 self._changed.fire()
+                self._on_sync("failed")
                 raise
+            self._on_sync("changed" if report.added or report.changed or report.gone else "unchanged")
             log.info("instrument_master_synced", **_counts(report))
             return report
 

@@ -105,6 +105,11 @@ class LiveFeed:
         return len(self._carried)
 
     @property
+    def packets(self) -> int:
+        """Packets received since the start."""
+        return self._ticks.packets if self._ticks else 0
+
+    @property
     def ticks_per_second(self) -> float:
         """Packets received, mean of the last 5 seconds."""
         return self._rate.per_second(self._clock.monotonic(), self._ticks.packets) if self._ticks else 0.0

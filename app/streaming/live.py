@@ -5,7 +5,7 @@ The feed's mailboxes do the merging: while a subscriber sleeps through its throt
 blocked, the newest state waits in the mailbox and nothing queues up.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -39,13 +39,21 @@ class Quotes(Protocol):
         ...
 
 
+def _uncounted(_: int) -> None:
+    """Nobody counts."""
+
+
 class LiveQuotes:
     """State streams: memory bounded by the instruments, a slow subscriber sees fewer updates, never old ones."""
 
-    def __init__(self, feed: LiveFeed, quotes: Quotes, clock: Clock) -> None:
+    def __init__(
+        self, feed: LiveFeed, quotes: Quotes, clock: Clock, *, on_merged: Callable[[int], None] = _uncounted
+    ) -> None:
+        """`on_merged` is told how many updates a slow subscriber did not get one by one."""
         self._feed = feed
         self._quotes = quotes
         self._clock = clock
+        self._on_merged = on_merged
 
     async def updates(
         self,
@@ -80,7 +88,10 @@ class LiveQuotes:
                 if not fresh and changes.feed is feed:
                     continue
                 feed = changes.feed
-                sequence += 1 + min(changes.updates_merged, int(blocked / pace))
+                skipped = min(changes.updates_merged, int(blocked / pace))
+                if skipped:
+                    self._on_merged(skipped)
+                sequence += 1 + skipped
                 sent_at = self._clock.monotonic()
                 yield QuoteUpdate(sequence, snapshot=False, quotes=fresh, rejected=[], feed=changes.feed)
 
@@ -119,8 +130,10 @@ class LiveQuotes:
 class LiveTicks:
     """Event streams: nothing merged, and what a slow subscriber lost is counted."""
 
-    def __init__(self, feed: LiveFeed) -> None:
+    def __init__(self, feed: LiveFeed, *, on_missed: Callable[[int], None] = _uncounted) -> None:
+        """`on_missed` is told how many ticks a subscriber lost."""
         self._feed = feed
+        self._on_missed = on_missed
 
     async def batches(
         self, instruments: Sequence[Instrument], *, after: Cursor | None, rejected: Sequence[Rejection]
@@ -134,6 +147,8 @@ class LiveTicks:
             yield TickBatch(mailbox.cursor, missed=0, gap=False, ticks=[], rejected=[*rejected, *refused])
             while len(mailbox.rejected) < len(instruments):
                 changes = await mailbox.take()
+                if changes.missed:
+                    self._on_missed(changes.missed)
                 yield TickBatch(changes.cursor, changes.missed, changes.gap, changes.ticks, rejected=[])
 
 

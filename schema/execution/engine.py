@@ -86,6 +86,8 @@ class Engine:
         self._documents = DocumentCache(self._schema, limits, cost_model)
         self._on_operation = on_operation
         self._monotonic = monotonic
+        self.running = 0
+        """Operations under way, subscriptions included."""
 
     def prepare(
         self, request: GraphQLRequest, *, allow: Collection[OperationKind] = ALL_KINDS
@@ -141,6 +143,7 @@ class Engine:
         """The result of a query or a mutation. Never raises but for cancellation."""
         operation_id = new_operation_id()
         result: Result = {}
+        self.running += 1
         try:
             executor = self._executor(prepared, context)
             result = await self._complete(executor, context, operation_id)
@@ -150,6 +153,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
             result = self._bug(error, operation_id)
         finally:
+            self.running -= 1
             self._finish(prepared, operation_id, result)
         return result
 
@@ -183,6 +187,7 @@ class Engine:
     ) -> AsyncGenerator[Result, None]:
         events = 0
         last: Result = {}
+        self.running += 1
         try:
             async with aclosing(_Source(source, self._limits.close_seconds)) as payloads:
                 async for payload in payloads:
@@ -195,6 +200,7 @@ class Engine:
             last = self._errors_only(error, operation_id)
             yield last
         finally:
+            self.running -= 1
             self._finish(prepared, operation_id, last, events)
 
     async def _complete(self, executor: OperationExecutor, context: OperationContext, operation_id: str) -> Result:

@@ -29,7 +29,7 @@ def underlying(instrument: strawberry.Parent[Instrument], info: Info) -> Instrum
 async def quote(instrument: strawberry.Parent[Instrument], info: Info, max_age_ms: MaxAgeMs = None) -> Quote:
     """Its price, batched with every other price of the operation."""
     check_max_age(max_age_ms)
-    return await info.context.quote_loader.load((instrument, max_age_ms))
+    return await info.context.quote_loader.price(instrument, max_age_ms)
 
 
 async def candles(  # noqa: PLR0913 - the contract's arguments

@@ -77,7 +77,7 @@ def test_what_parts_report_is_counted(metrics: Metrics) -> None:
     metrics.upstream_call("quote", 0.1, "RATE_LIMITED")
     metrics.quotes(QuoteOrigin.STREAM, 50)
     metrics.quotes(QuoteOrigin.UPSTREAM)
-    metrics.ticks_received(1_000)
+    metrics.show(ServiceState(packets=1_000))
     metrics.updates_merged(7)
     metrics.ticks_missed(3)
     metrics.sync_finished("unchanged")
@@ -163,5 +163,5 @@ async def test_the_route_serves_fresh_numbers_and_the_process() -> None:
 def test_two_services_in_one_process_do_not_meet() -> None:
     """No global registry: a second instance neither clashes with the first nor sees its numbers."""
     one, two = (Metrics(version="1", environment=name) for name in ("one", "two"))
-    one.ticks_received(5)
+    one.show(ServiceState(packets=5))
     assert read(two)["ticks_received_total", ()] == 0
