@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.provenance import DataSource
@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     calendar: str = Field(
         default="indian", description="indian, always-open (the sandbox's default), or the path of a calendar file"
     )
+
+    @field_validator("admin_token")
+    @classmethod
+    def _blank_is_none(cls, token: SecretStr | None) -> SecretStr | None:
+        """`ADMIN_TOKEN=` in an environment file: nobody could send it, or everybody."""
+        return token if token is not None and token.get_secret_value().strip() else None
 
     @model_validator(mode="after")
     def _remote_needs_a_token(self) -> "Settings":
