@@ -24,6 +24,7 @@ LEVELS: Final[Mapping[str, int]] = {
     "ERROR": logging.ERROR,
 }
 QUIET_LIBRARIES = (
+    "aiosqlite",
     "alembic",
     "asyncio",
     "httpcore",
