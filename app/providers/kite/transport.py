@@ -24,8 +24,8 @@ from app.providers.kite.limits import (
 
 READ_BYTES = 64 << 10
 """What is read between two looks at the clock."""
-DEBUG_OFF = 20
-"""logging.INFO: at DEBUG urllib3 logs whole URLs, and the one that ends a session holds its token."""
+WARNINGS_ONLY = 30
+"""logging.WARNING: at DEBUG urllib3 logs whole URLs, and the one that ends a session holds its token."""
 
 
 class ForeignAnswer(Exception):
@@ -99,7 +99,7 @@ class KiteRest(KiteConnect):  # type: ignore[misc]  # the vendor has no types
             root=config.api_url,
             timeout=(config.patience.connect, config.patience.read),
         )
-        urllib3.connectionpool.log.setLevel(DEBUG_OFF)
+        urllib3.connectionpool.log.setLevel(WARNINGS_ONLY)
         self.reqsession.trust_env = False
         self.reqsession.max_redirects = 0
         self._mount(config.api_url.rstrip("/"), config.patience, clock)
