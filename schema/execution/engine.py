@@ -191,7 +191,7 @@ class Engine:
         try:
             async with aclosing(_Source(source, self._limits.close_seconds)) as payloads:
                 async for payload in payloads:
-                    event = cast("OperationExecutor", executor.build_per_event_executor(payload))
+                    event = executor.build_per_event_executor(payload)
                     event.context_value = fresh = context.fresh()
                     last = await self._complete(event, fresh, operation_id)
                     events += 1

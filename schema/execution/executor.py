@@ -1,6 +1,6 @@
 """graphql-core's executor as Strawberry's resolvers need it, built from what is known per document."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from graphql import (
     FieldNode,
@@ -44,6 +44,16 @@ class OperationExecutor(Executor[Any]):
     """Executes one operation. Strawberry subclasses the executor for @defer, which we do not offer; this is shorter."""
 
     operation_extensions: Any = None
+
+    def build_per_event_executor(self, payload: Any) -> "OperationExecutor":
+        """The executor of one event, with a memory of subfields that ends with it.
+
+        graphql-core 3.3.2 copies the executor and so shares that memory, which each event fills with new keys:
+        3 KB an event, for as long as the subscription lives.
+        """
+        executor = cast("OperationExecutor", super().build_per_event_executor(payload))
+        executor._relevant_sub_fields = {}  # noqa: SLF001 - the one place that keeps events apart
+        return executor
 
     def build_resolve_info(
         self, field_def: GraphQLField, field_nodes: list[FieldNode], parent_type: GraphQLObjectType, path: Path

@@ -1,11 +1,13 @@
 """Subscriptions: each event in a context of its own, every source closed, errors as results."""
 
+import gc
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 import anyio
 import strawberry
+from graphql.execution.collect_fields import FieldDetails
 from structlog.typing import EventDict
 
 from schema.execution.engine import Engine, Prepared, Result
@@ -29,6 +31,22 @@ async def test_events_come_in_order_and_the_source_is_closed(bench: Bench):
     assert bench.ledger.closed == ["count"]
     (record,) = bench.ledger.records
     assert (record.name, record.kind, record.events) == ("C", "subscription", 3)
+
+
+async def test_a_long_subscription_keeps_nothing_of_its_past_events(bench: Bench):
+    """graphql-core remembers collected fields in the executor that all events of a subscription come from."""
+    results = await opened(bench, 'subscription{quotes(ids:["a"], times:300){id again{id}}}')
+    async with aclosing(results):
+        await anext(results)
+        before = remembered_fields()
+        for _ in range(200):
+            await anext(results)
+        assert remembered_fields() < before + 50
+
+
+def remembered_fields() -> int:
+    """Collected fields that anything in the process refers to."""
+    return sum(isinstance(item, FieldDetails) for item in gc.get_objects())
 
 
 async def test_each_event_has_fresh_loaders(bench: Bench):
