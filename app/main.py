@@ -71,7 +71,7 @@ def create_app(
             yield
 
     app = Starlette(lifespan=lifespan, routes=[Mount("/", inner)], middleware=_middleware(settings, origins))
-    app.state.stop_hooks = (inner.stop,)
+    app.state.stop_hooks = (inner.end_sockets, inner.end_requests)
     return app
 
 
@@ -133,9 +133,12 @@ class _Inner:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
 
-    async def stop(self) -> None:
-        """Complete what runs and tell subscribers to come back."""
+    async def end_sockets(self) -> None:
+        """Complete what runs on WebSockets and tell subscribers to come back."""
         await self.app.websocket.close_all()
+
+    async def end_requests(self) -> None:
+        """The same for HTTP."""
         await self.app.http.close_all()
 
 

@@ -27,7 +27,8 @@ def readiness_checks(runtime: Runtime) -> list[Check]:
         if not status.total:
             reason = status.last_error or "the first sync of the instrument master is under way"
             return CheckResult("instruments", ok=False, reason=reason)
-        return CheckResult("instruments", ok=True, degraded=status.stale, reason=status.last_error)
+        late = "this morning's instrument master has not come yet; the last one is in use" if status.stale else None
+        return CheckResult("instruments", ok=True, degraded=status.stale, reason=status.last_error or late)
 
     async def feed() -> CheckResult:
         (provider,) = runtime.providers.providers()

@@ -65,6 +65,8 @@ class HttpLimits:
     """Between comments on a quiet stream: proxies cut what is silent for 15 to 60 s."""
     max_streams: int = 5_000
     """Event streams open at once; each holds a socket and some tasks."""
+    drain_seconds: float = 3.0
+    """How long requests may still run when the service stops; then they are told so, before the server cuts them."""
 
 
 DEFAULT_HTTP_LIMITS = HttpLimits()
@@ -87,6 +89,8 @@ class GraphQLHttp:
         self._limits = limits
         self._negotiate = lru_cache(maxsize=KNOWN_ACCEPTS)(negotiate)
         self._streams: dict[EventStream, asyncio.Event] = {}
+        self._requests: set[asyncio.Timeout] = set()
+        self._stop_at: float | None = None
         self._stopping = False
 
     @property
@@ -108,8 +112,14 @@ class GraphQLHttp:
             return
 
     async def close_all(self) -> None:
-        """End every event stream, without `complete`, so that clients come back; returns when they are closed."""
+        """End every event stream, without `complete`, so that clients come back; returns when they are closed.
+
+        Requests may finish for a while; those that cannot are answered with an error.
+        """
         self._stopping = True
+        self._stop_at = asyncio.get_running_loop().time() + self._limits.drain_seconds
+        for patience in self._requests:
+            patience.reschedule(self._stop_at)
         streams = list(self._streams.items())
         for stream, _ in streams:
             stream.stop()
@@ -158,11 +168,25 @@ class GraphQLHttp:
         if prepared.kind == "subscription":
             await self._subscribe(exchange, prepared, context)
             return
-        result = await self._engine.execute(prepared, context)
+        result = await self._result(prepared, context)
         if exchange.accepted.single is Media.EVENTS:
             await self._stream(exchange, single(result))
         else:
             await exchange.respond(HTTPStatus.OK, result)
+
+    async def _result(self, prepared: Prepared, context: OperationContext) -> Result:
+        try:
+            async with asyncio.timeout_at(self._stop_at) as patience:
+                self._requests.add(patience)
+                try:
+                    return await self._engine.execute(prepared, context)
+                finally:
+                    self._requests.discard(patience)
+        except TimeoutError:
+            msg = "the service is stopping and could not wait any longer for this answer: ask again"
+            raise RequestRefused(
+                HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_STOPPING", msg, headers={"retry-after": "5"}
+            ) from None
 
     async def _refuse(self, exchange: "_Exchange", refused: RequestFailure) -> None:
         """By the specification: 400 in GraphQL's own media type, 200 in plain JSON, an event in a stream."""

@@ -1,7 +1,6 @@
 """No secret leaves the service: a whole run, its good and its bad moments, searched for every one of them."""
 
 import io
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +10,14 @@ import anyio
 import httpx
 import orjson
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from app.http.login import CALLBACK_PATH, LOGIN_PATH
-from app.logs import configure_logs, secrets_of
+from app.logs import secrets_of
 from app.redaction import Secrets
 from app.runtime import Timing
 from app.settings import LogFormat, Settings
+from tests.service.logs import process_log
 from tests.service.sockets import subscribed
 from tests.service.symbols import traded
 from tests.service.test_live import FAST_MARKET, LIVE, QUICK, until
@@ -35,7 +34,7 @@ BAD_REQUEST_TOKEN = "f00dfacef00dfacef00dfacef00dface"
 class Overheard:
     """Everything that somebody outside could read."""
 
-    logs: io.StringIO = field(default_factory=io.StringIO)
+    logs: io.StringIO
     answers: list[str] = field(default_factory=list)
 
     async def answered(self, answer: httpx.Response) -> None:
@@ -52,16 +51,10 @@ class Overheard:
 
 @pytest.fixture(params=LogFormat)
 def overheard(request: pytest.FixtureRequest) -> Iterator[tuple[Overheard, Secrets]]:
-    """Logs as a process with LOG_LEVEL=DEBUG writes them; logging is global, so it is put back."""
-    root = logging.getLogger()  # noqa: TID251 - what is under test
-    before = root.handlers[:], root.level
-    heard = Overheard()
+    """What a process with LOG_LEVEL=DEBUG writes, and the secrets that it hides."""
     secrets = secrets_of(Settings(kite_api_secret=SecretStr(API_SECRET), admin_token=SecretStr(ADMIN)))
-    configure_logs(level="DEBUG", log_format=request.param, secrets=secrets, stream=heard.logs)
-    yield heard, secrets
-    root.handlers, root.level = before[0], before[1]
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    with process_log(secrets, level="DEBUG", log_format=request.param) as stream:
+        yield Overheard(stream), secrets
 
 
 async def test_no_secret_is_written_or_answered(tmp_path: Path, overheard: tuple[Overheard, Secrets]) -> None:

@@ -9,7 +9,7 @@
         async with running_service(sandbox, tmp_path, port=port) as again: ...
 
 Keywords of `running_service` are fields of Settings, beside `clock`, `timing` and `secrets`. It is logged in by the
-path of a person unless `login=False`.
+path of a person unless `login=False`, and has its instruments unless `ready=False`.
 """
 
 import socket
@@ -101,6 +101,7 @@ async def running_service(  # noqa: PLR0913 - what a service can be given, by ke
     *,
     port: int,
     login: bool = True,
+    ready: bool = True,
     secrets: Secrets | None = None,
     clock: Clock | None = None,
     timing: Timing = DEFAULT_TIMING,
@@ -129,8 +130,9 @@ async def running_service(  # noqa: PLR0913 - what a service can be given, by ke
         try:
             async with _client(server, url) as client:
                 service = RunningService(url, settings, client, server)
-                await service.until(READY, "instruments")
-                if login:
+                if ready:
+                    await service.until(READY, "instruments")
+                if ready and login:
                     await service.log_in()
                     await service.until(READY, "feed")
                 yield service
