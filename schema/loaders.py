@@ -43,7 +43,9 @@ class QuoteLoader(DataLoader[Key, Quote]):
 
         Raises its error. Shielded: a field that is given up does not take the price from the others.
         """
-        return await asyncio.shield(self.load((instrument, max_age_ms)))
+        price = self.load((instrument, max_age_ms))
+        price.add_done_callback(_look_at)
+        return await asyncio.shield(price)
 
     async def _answers(self, instruments: Sequence[Instrument], max_age_ms: int | None) -> dict[str, Result]:
         max_age = None if max_age_ms is None else timedelta(milliseconds=max_age_ms)
@@ -53,3 +55,9 @@ class QuoteLoader(DataLoader[Key, Quote]):
 def _cache_key(key: Key) -> tuple[str, int | None]:
     """The id instead of the instrument: hashing fourteen fields for each of 500 keys would cost more than the rest."""
     return key[0].id, key[1]
+
+
+def _look_at(price: "asyncio.Future[Quote]") -> None:
+    """Of an error that nobody waits for any more, asyncio would say in the log that nobody looked at it."""
+    if not price.cancelled():
+        price.exception()
