@@ -22,6 +22,7 @@ CALLBACK_PATH = "/auth/kite/callback"
 """Register this, behind the service's public address, as redirect URL of the Kite app."""
 COOKIE = "kite_login"
 COOKIE_PATH = "/auth/kite"
+BROKEN = "the service failed inside, most likely at its database; its log says why. Try again in a minute"
 
 log = structlog.get_logger()
 
@@ -76,21 +77,27 @@ class _Login:
         except MarketDataError as error:
             log.warning("kite_login_failed", code=error.code, reason=error.message)
             return self._error(error)
+        except Exception:  # the boundary: a person gets a page that helps, the log the traceback
+            log.exception("kite_login_broken")
+            return self._page(BROKEN, 500)
         response = success_page(session, self._source, self._graphql_path)
         response.delete_cookie(COOKIE, path=COOKIE_PATH, secure=self._secure, httponly=True, samesite="lax")
         return response
 
     def _error(self, error: MarketDataError) -> Response:
-        page = error_page(
-            error.message,
-            status=_http_status(error),
+        page = self._page(error.message, _http_status(error))
+        if isinstance(error, RateLimited):
+            page.headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))
+        return page
+
+    def _page(self, message: str, status: int) -> Response:
+        return error_page(
+            message,
+            status=status,
             source=self._source,
             retry_path=LOGIN_PATH if self._sessions.configured else None,
             session=self._sessions.current(),
         )
-        if isinstance(error, RateLimited):
-            page.headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))
-        return page
 
 
 def _raise_unfinished() -> None:

@@ -145,10 +145,7 @@ class KiteSessions:
             grant = await self._auth.exchange(request_token)
             self._end_to_write = None
             self._adopt(grant)
-            with anyio.move_on_after(SAVE_SECONDS, shield=True) as saving:
-                await self._store.save(grant)
-            if saving.cancelled_caught:
-                log.error("kite_session_not_saved", remedy="the session is lost at the next restart; see the database")
+            await self._save(grant)
         return self._shown
 
     async def end(self) -> KiteSession:
@@ -160,7 +157,7 @@ class KiteSessions:
             self._enter(SessionState.NONE, NOBODY)
             if grant is not None:
                 await self._invalidate(grant)
-            await self._write_end()
+            await self._try_to_write_end()
         return self._shown
 
     async def run(self) -> None:
@@ -169,7 +166,8 @@ class KiteSessions:
         while True:
             if self._grant is not None and self._clock.now() >= self._grant.expires_at:
                 self._expire(_over(self._grant))
-            await self._try_to_write_end()
+            async with self._one_at_a_time:
+                await self._try_to_write_end()
             with anyio.move_on_after(self._seconds_to_check()):
                 await anext(changes)
 
@@ -212,7 +210,7 @@ class KiteSessions:
     async def _do_not_restore(self, grant: KiteGrant, reason: str) -> None:
         self._shown = _shown(grant, self.login_url)
         self._expire(reason)
-        await self._write_end()
+        await self._try_to_write_end()
 
     async def _invalidate(self, grant: KiteGrant) -> None:
         try:
@@ -220,17 +218,24 @@ class KiteSessions:
         except MarketDataError as error:
             log.warning("kite_session_not_invalidated", user_id=grant.user_id, code=error.code)
 
-    async def _try_to_write_end(self) -> None:
-        """A database that is down must not end the timer; the next round tries again."""
+    async def _save(self, grant: KiteGrant) -> None:
+        """A database that is down or slow costs the next restart a login, and this one nothing."""
+        remedy = "the session is lost at the next restart; see the database"
         try:
-            async with self._one_at_a_time:
-                await self._write_end()
+            with anyio.fail_after(SAVE_SECONDS, shield=True):
+                await self._store.save(grant)
+        except Exception:
+            log.exception("kite_session_not_saved", remedy=remedy)
+
+    async def _try_to_write_end(self) -> None:
+        """A database that is down must end neither the timer nor the start; `run` tries again."""
+        if self._end_to_write is None:
+            return
+        try:
+            await self._store.end(self._end_to_write)
         except Exception:
             log.exception("kite_session_end_not_written")
-
-    async def _write_end(self) -> None:
-        if self._end_to_write is not None:
-            await self._store.end(self._end_to_write)
+        else:
             self._end_to_write = None
 
     def _seconds_to_check(self) -> float:

@@ -261,25 +261,29 @@ class MemorySessions:
         self.ended: list[str] = []
         self.nonces: set[str] = set()
         self.failures = 0
+        """How many of the next writes fail."""
 
     async def load(self) -> KiteGrant | None:
         return self.grant
 
     async def save(self, grant: KiteGrant) -> None:
-        await anyio.lowlevel.checkpoint()
+        await self._write()
         self.grant = grant
 
-    async def end(self, reason: str) -> None:
+    async def _write(self) -> None:
         await anyio.lowlevel.checkpoint()
         if self.failures:
             self.failures -= 1
             msg = "disk full"
             raise OSError(msg)
+
+    async def end(self, reason: str) -> None:
+        await self._write()
         self.grant = None
         self.ended.append(reason)
 
     async def use_login_state(self, nonce: str, expires_at: datetime) -> bool:
-        await anyio.lowlevel.checkpoint()
+        await self._write()
         if nonce in self.nonces:
             return False
         self.nonces.add(nonce)

@@ -22,11 +22,13 @@ from tests.services.fakes import MemorySessions, ScriptedAuth, SetClock, SimpleA
 class Site:
     """The service's login pages and a browser that keeps cookies."""
 
-    def __init__(self, browser: httpx.AsyncClient, sessions: KiteSessions, auth: ScriptedAuth, clock: SetClock) -> None:
+    def __init__(
+        self, browser: httpx.AsyncClient, sessions: KiteSessions, auth: ScriptedAuth, store: MemorySessions
+    ) -> None:
         self.browser = browser
         self.sessions = sessions
         self.auth = auth
-        self.clock = clock
+        self.store = store
 
     async def begin(self) -> str:
         """The state that goes to Kite."""
@@ -47,13 +49,14 @@ async def site(
     """A site and a browser without cookies."""
     clock = SetClock()
     auth = ScriptedAuth(clock)
+    store = MemorySessions()
     sessions = KiteSessions(
-        auth, SimpleAccess(), MemorySessions(), clock, login_link=LOGIN_PATH, secret=b"secret", configured=configured
+        auth, SimpleAccess(), store, clock, login_link=LOGIN_PATH, secret=b"secret", configured=configured
     )
     app = Starlette(routes=login_routes(sessions, source=source, secure=secure))
     base = "https://kite.example" if secure else "http://127.0.0.1:8179"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as browser:
-        yield Site(browser, sessions, auth, clock)
+        yield Site(browser, sessions, auth, store)
 
 
 class Tags(HTMLParser):
@@ -193,6 +196,21 @@ async def test_kites_failure_is_shown_with_its_status(failure: MarketDataError, 
     assert failure.message[1:] in answer.text
     assert answer.headers.get("retry-after") == ("2" if isinstance(failure, RateLimited) else None)
     assert Tags(answer.text).links == [LOGIN_PATH]
+
+
+async def test_a_database_that_is_down_gets_a_page_too() -> None:
+    """No bare 500: the person learns where to look, and the log has the traceback."""
+    async with site() as at:
+        state = await at.begin()
+        at.store.failures = 1
+        with capture_logs() as logs:
+            answer = await at.finish(state=state)
+        assert at.auth.exchanged == []
+    assert answer.status_code == 500
+    assert "its log says why" in answer.text
+    assert Tags(answer.text).links == [LOGIN_PATH]
+    assert [(entry["event"], "exc_info" in entry) for entry in logs] == [("kite_login_broken", True)]
+    assert_guarded(answer)
 
 
 async def test_without_an_api_key_the_page_names_the_settings() -> None:

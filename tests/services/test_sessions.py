@@ -166,6 +166,29 @@ async def test_a_refused_login_leaves_the_session_as_it_was() -> None:
     assert desk.sessions.current().authenticated
 
 
+async def test_a_login_that_cannot_be_saved_counts_all_the_same() -> None:
+    """Kite has granted it: a full disk costs the next restart a login, and nobody's prices."""
+    desk = Desk()
+    desk.store.failures = 1
+    with capture_logs() as logs:
+        session = await desk.sessions.complete("abc123")
+    assert session.authenticated
+    assert desk.access.token == "secret-token-1"
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["kite_session_not_saved"]
+
+
+async def test_an_end_that_cannot_be_written_is_an_end() -> None:
+    """The token is out of use at once; the timer writes it down when the database is back."""
+    desk = Desk(a_grant(SetClock()))
+    await desk.sessions.restore()
+    desk.store.failures = 1
+    with capture_logs():
+        session = await desk.sessions.end()
+        assert (session.authenticated, desk.access.token) == (False, None)
+        async with desk.running():
+            await soon(lambda: desk.store.ended == ["ended on purpose"])
+
+
 async def test_two_logins_at_once_take_their_turn() -> None:
     """One exchange at a time; the last one's token is in use and saved."""
     desk = Desk()
