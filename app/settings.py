@@ -14,6 +14,10 @@ KITE_HOSTS = frozenset({"api.kite.trade", "ws.kite.trade"})
 """The only hosts whose data may be called KITE; anything else that speaks its wire is a sandbox."""
 
 
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+"""Addresses to listen on that no browser can open, and the one that this machine reaches instead."""
+
+
 class LogFormat(StrEnum):
     """How log lines are written."""
 
@@ -92,7 +96,8 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Address under which browsers reach the service, without a slash at the end."""
-        host = f"[{self.service_host}]" if ":" in self.service_host else self.service_host
+        host = EVERY_ADDRESS.get(self.service_host, self.service_host)
+        host = f"[{host}]" if ":" in host else host
         return self.public_url.rstrip("/") or f"http://{host}:{self.service_port}"
 
     @property

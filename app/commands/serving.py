@@ -17,7 +17,7 @@ from app.commands.ports import port_fault
 from app.commands.start import refuse
 from app.runtime import MixedWorldsError, kite_config, load_configured_calendar, open_store, require_world
 from app.server import Server, build_server
-from app.settings import Settings
+from app.settings import EVERY_ADDRESS, Settings
 
 POLL_SECONDS = 0.05
 OnReady = Callable[["Service"], Awaitable[None]]
@@ -63,7 +63,7 @@ class Service:
 
 def _local_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # read, not bound
+    host = EVERY_ADDRESS.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

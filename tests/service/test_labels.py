@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from app.domain.provenance import DataSource
 from app.http.login import LOGIN_PATH
 from app.runtime import WORLD, MixedWorldsError, open_runtime, open_store, require_world
-from app.settings import Settings
+from app.settings import EVERY_ADDRESS, Settings
 from tests.service.sockets import subscribed
 from tests.service.symbols import traded
 from tests.support.clock import FixedClock
@@ -97,3 +98,11 @@ async def test_database_of_the_other_world_is_refused(tmp_path: Path, database_u
         await store.settings.put(WORLD, "real")
         with pytest.raises(MixedWorldsError, match="holds real data and the source is SANDBOX"):
             await require_world(store.settings, sandbox.source)
+
+
+@pytest.mark.parametrize(("host", "shown"), EVERY_ADDRESS.items())
+def test_link_of_a_service_on_every_address_can_be_opened(host: str, shown: str) -> None:
+    """The login link must lead somewhere, also in a container."""
+    settings = Settings(service_host=host, admin_token=SecretStr("x" * 20))
+    name = f"[{shown}]" if ":" in shown else shown
+    assert settings.login_link == f"http://{name}:8179/auth/kite/login"
