@@ -81,8 +81,7 @@ async def test_snapshot_first_then_changes_at_the_subscribers_own_rate(tmp_path:
             assert len(changed) == len(set(changed))
             assert set(changed) <= set(ids)
         pauses = [after - before for before, after in pairwise(arrived)]
-        assert min(pauses) > 0.2, "a little early on the wire, never twice in a throttle"
-        assert sum(pauses) > 5 * 0.29
+        assert sum(pauses) > 5 * 0.29, "one in each throttle; on the wire single ones may be late, never early by much"
 
 
 async def test_what_cannot_be_had_is_told_once(tmp_path: Path) -> None:
