@@ -79,14 +79,14 @@ def expectation(  # noqa: PLR0913 - a series has that many sides, by keyword
     sessions = hours.spans_of(instrument, whole, TRADED)
     unknown = hours.spans_of(instrument, whole, NOT_KNOWN)
     runs = _opening(session_runs(sessions, interval), seen)
+    certain = not _openings_unknown(unknown, runs, seen, interval)
     if runs and not is_over(runs[-1].last, instrument=instrument, interval=interval, now=now, phases=hours):
         runs = _without_forming(runs, bars)
     unfetched = subtract(whole, known)
     doubtful = _missing(runs, _widened(unfetched, sessions, interval), bars)
     blind = _unasked(intersect(unknown, _over_by(seen, interval, now)), known, bars, interval)
-    certain = not _openings_unknown(unknown, runs, seen, interval)
     return Expectation(
-        expected=sum(run.count for run in runs) if certain else None,
+        expected=sum(run.bars for run in runs) if certain else None,
         missing=tuple(intersect([*doubtful, *blind], span)),
     )
 
@@ -118,7 +118,7 @@ def _missing(runs: Sequence[BarRun], unfetched: Sequence[CandleRange], bars: Seq
     """The bars of the runs that open in unfetched spans and are not there, neighbours as one span."""
     for part in _parts(runs, unfetched):
         there = _bars_in(bars, part.opens, part.last + INSTANT)
-        if len(there) == part.count:
+        if len(there) == part.bars:
             continue
         at = part.opens
         for bar in there:
