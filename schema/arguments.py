@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain.candles import Interval
 from app.domain.errors import InvalidInput, MarketDataError
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
 from schema.context import RequestContext
 
 MAX_IDS = 500
@@ -33,6 +33,7 @@ MaxAgeMs = Annotated[
 InstrumentId = Annotated[
     strawberry.ID, strawberry.argument(description="Instrument id, EXCHANGE:SYMBOL as in NSE:INFY.")
 ]
+ExchangeArgument = Annotated[Exchange, strawberry.argument(description="The exchange.")]
 IntervalArgument = Annotated[Interval, strawberry.argument(description="The length of each bar.")]
 From = Annotated[
     datetime | None, strawberry.argument(name="from", description="First instant, inclusive; not together with `last`.")

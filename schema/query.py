@@ -12,6 +12,7 @@ from app.domain.instruments import Exchange, Instrument
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Quote
 from schema.arguments import (
+    ExchangeArgument,
     From,
     Ids,
     IncludeForming,
@@ -31,8 +32,6 @@ from schema.types.instruments import InstrumentConnectionType, InstrumentFilterI
 from schema.types.phases import MarketPhaseType
 from schema.types.providers import KiteSessionType, ProviderStatusType, ServerInfo, ServerInfoType
 from schema.types.quotes import QuoteType
-
-ExchangeArgument = Annotated[Exchange, strawberry.argument(description="The exchange.")]
 
 
 @strawberry.type(description="What can be asked.")

@@ -8,12 +8,15 @@ import strawberry
 
 from app.domain.errors import MarketDataError
 from app.domain.feeds import ProviderStatus
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
+from app.domain.phases import MarketPhase
 from app.domain.ticks import Cursor
 from app.domain.updates import QuoteUpdate, Rejection, TickBatch
-from schema.arguments import MAX_SUBSCRIBED_IDS, Ids, ThrottleMs, check_ids, check_throttle, find_each
+from app.services.phase_changes import phase_changes
+from schema.arguments import MAX_SUBSCRIBED_IDS, ExchangeArgument, Ids, ThrottleMs, check_ids, check_throttle, find_each
 from schema.context import Info, RequestContext
 from schema.selection import required_mode
+from schema.types.phases import MarketPhaseType
 from schema.types.providers import ProviderStatusType
 from schema.types.updates import QuoteUpdateType, TickBatchType
 
@@ -68,6 +71,20 @@ class Subscription:
         async with aclosing(updates):
             async for statuses in updates:
                 yield statuses
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[MarketPhaseType, None],
+        description="The exchange's present phase, then each one as it begins.",
+    )
+    async def market_phase(
+        self, info: Info, exchange: ExchangeArgument = Exchange.NSE
+    ) -> AsyncGenerator[MarketPhase, None]:
+        """Phases as they change, until the client leaves."""
+        services = info.context.services
+        changes = phase_changes(services.phases, services.clock, exchange)
+        async with aclosing(changes):
+            async for phase in changes:
+                yield phase
 
 
 def accept(context: RequestContext, ids: Sequence[str]) -> tuple[list[Instrument], list[Rejection]]:

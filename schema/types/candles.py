@@ -1,4 +1,4 @@
-"""CandleSeries, Candle, CandleColumns: the fields of `app.domain.candles`."""
+"""CandleSeries, Candle, CandleColumns, TimeRange: the fields of `app.domain.candles`."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -45,6 +45,14 @@ class CandleColumnsType:
     volume: list[BigInt] = field(description="Units traded.")
 
 
+@strawberry.type(name="TimeRange", description="A span of time, [from, to).")
+class TimeRangeType:
+    """GraphQL's view of a domain CandleRange."""
+
+    start: datetime = field(name="from", description="Beginning, inclusive.")
+    end: datetime = field(name="to", description="End, exclusive.")
+
+
 @strawberry.type(name="SourceShare", description="How many bars of a series one source gave.")
 class SourceShareType:
     """GraphQL's view of a domain SourceShare."""
@@ -66,5 +74,18 @@ class CandleSeriesType:
     count: int = field(description="Number of bars.")
     candles: list[CandleType] = field(description="The bars, oldest first.")
     columns: CandleColumnsType = field(description="The same bars as columns.")
+    expected: int | None = field(
+        description="Bars that the trading calendar expects in [from, to]; null where it does not reach. More than "
+        "`count` where an instrument did not trade in some of them."
+    )
+    missing: list[TimeRangeType] = field(
+        description="Spans inside [from, to] for which there is no bar though one was expected, or, beyond the "
+        "calendar's reach, though it was never fetched. Without the nights between sessions."
+    )
+    problem: str | None = field(
+        description="Why something is missing, as `CODE: message`; null if all that was asked for was fetched."
+    )
     sources: list[SourceShareType] = field(description="Which source gave how many of the bars.")
-    upstream_calls: int = field(description="How many upstream calls this answer needed.")
+    upstream_calls: int = field(
+        description="How many upstream calls this answer needed; 0 when it came from the store."
+    )

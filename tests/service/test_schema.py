@@ -14,7 +14,7 @@ from graphql import (
     GraphQLSchema,
 )
 
-from app.domain.candles import Candle, CandleColumns, CandleSeries, SourceShare
+from app.domain.candles import Candle, CandleColumns, CandleRange, CandleSeries, SourceShare
 from app.domain.feeds import KiteSession, ProviderStatus, RequestBudget
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.phases import MarketPhase
@@ -36,7 +36,7 @@ RECORDS: Mapping[str, type] = {
         *(KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate, Rejection, RequestBudget),
         *(ServerInfo, SourceShare, Tick, TickBatch),
     )
-}
+} | {"TimeRange": CandleRange}
 """The GraphQL types whose values are domain objects, handed over as they are."""
 ROOTS = {"Query", "Mutation", "Subscription"}
 
