@@ -80,7 +80,7 @@ class MemoryJobStore:
     async def newest(self, count: int) -> list[Job]:
         """The newest jobs, newest first."""
         await anyio.lowlevel.checkpoint()
-        return [job for job, _request in reversed(self._oldest_first())][:count]
+        return [job for job, _request in reversed(self._oldest_first())][: max(count, 0)]
 
     async def unfinished(self) -> list[tuple[Job, Mapping[str, object]]]:
         """Jobs that are queued or running, oldest first, with their requests."""
