@@ -33,6 +33,7 @@ from app.services.quotes import QuoteService
 from app.services.sessions import KiteSessions
 from app.settings import Settings
 from app.store.address import default_database_url
+from app.store.candles import SqlCandleStore
 from app.store.engine import Database, open_database
 from app.store.instruments import SqlInstrumentStore
 from app.store.migrate import upgrade_database
@@ -211,7 +212,7 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         kite=kite,
         instruments=instruments,
         quotes=quotes,
-        history=HistoryService(kite.candles, clock, phases),
+        history=HistoryService(kite.candles, SqlCandleStore(store.database, clock), clock, phases),
         phases=phases,
         sessions=sessions,
         providers=ProviderBoard(settings.source, feed, sessions, kite.budgets, clock),
@@ -243,6 +244,7 @@ def _parts(runtime: Runtime) -> Iterable[tuple[str, Callable[[], Awaitable[None]
     return (
         ("feed", runtime.feed.run),
         ("quotes", runtime.quotes.run),
+        ("history", runtime.history.run),
         ("instruments", runtime.instruments.run),
         ("sessions", runtime.sessions.run),
         ("providers", runtime.providers.run),
