@@ -136,6 +136,7 @@ def _services(runtime: Runtime) -> Services:
         feed=runtime.feed,
         live_quotes=runtime.live_quotes,
         live_ticks=runtime.live_ticks,
+        live_candles=runtime.live_candles,
     )
 
 

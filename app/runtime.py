@@ -40,6 +40,7 @@ from app.store.migrate import upgrade_database
 from app.store.sealing import Sealer, open_sealer
 from app.store.sessions import SqlSessionStore
 from app.store.settings import SqlSettingStore
+from app.streaming.bars import LiveCandles
 from app.streaming.feed import HOT_S, LINGER_S, LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks
 from app.supervision import supervised
@@ -71,6 +72,7 @@ class Runtime:
     feed: LiveFeed
     live_quotes: LiveQuotes
     live_ticks: LiveTicks
+    live_candles: LiveCandles
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
     ticks = _ticks(settings, kite, phases, clock, timing.ticker)
     feed = LiveFeed(ticks, clock=clock, linger=timing.linger, hot_for=timing.hot_for)
     quotes = QuoteService(kite.quotes, feed, clock, remember=feed.remember)
+    history = HistoryService(kite.candles, SqlCandleStore(store.database, clock), clock, phases)
     sessions = KiteSessions(
         kite.login,
         HiddenTokens(kite.tokens, secrets),
@@ -212,13 +215,14 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         kite=kite,
         instruments=instruments,
         quotes=quotes,
-        history=HistoryService(kite.candles, SqlCandleStore(store.database, clock), clock, phases),
+        history=history,
         phases=phases,
         sessions=sessions,
         providers=ProviderBoard(settings.source, feed, sessions, kite.budgets, clock),
         feed=feed,
         live_quotes=LiveQuotes(feed, quotes, clock),
         live_ticks=LiveTicks(feed),
+        live_candles=LiveCandles(feed, history, phases, clock, source=settings.source),
     )
 
 
@@ -245,6 +249,7 @@ def _parts(runtime: Runtime) -> Iterable[tuple[str, Callable[[], Awaitable[None]
         ("feed", runtime.feed.run),
         ("quotes", runtime.quotes.run),
         ("history", runtime.history.run),
+        ("live_candles", runtime.live_candles.run),
         ("instruments", runtime.instruments.run),
         ("sessions", runtime.sessions.run),
         ("providers", runtime.providers.run),

@@ -19,6 +19,7 @@ from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
 from app.services.quotes import QuoteService
 from app.services.sessions import KiteSessions
+from app.streaming.bars import LiveCandles
 from app.streaming.feed import LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks
 from schema.loaders import QuoteLoader
@@ -47,6 +48,7 @@ class Services:
     feed: LiveFeed
     live_quotes: LiveQuotes
     live_ticks: LiveTicks
+    live_candles: LiveCandles
 
 
 class RequestContext:
