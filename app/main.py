@@ -24,6 +24,7 @@ from app.observation import readiness_checks, service_state
 from app.ports import Clock
 from app.redaction import Secrets
 from app.runtime import DEFAULT_TIMING, Runtime, Timing, open_runtime
+from app.services.indicators.series import IndicatorService
 from app.settings import Settings
 from schema.build import build_schema, export_sdl
 from schema.context import RequestContext, Services
@@ -130,6 +131,7 @@ def _services(runtime: Runtime) -> Services:
         instruments=runtime.instruments,
         quotes=runtime.quotes,
         history=runtime.history,
+        indicators=IndicatorService(runtime.history),
         phases=runtime.phases,
         sessions=runtime.sessions,
         providers=runtime.providers,

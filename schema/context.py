@@ -14,6 +14,7 @@ from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.ports import Clock
 from app.services.history import HistoryService
+from app.services.indicators.series import IndicatorService
 from app.services.instruments import InstrumentService
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
@@ -42,6 +43,7 @@ class Services:
     instruments: InstrumentService
     quotes: QuoteService
     history: HistoryService
+    indicators: IndicatorService
     phases: PhaseService
     sessions: KiteSessions
     providers: ProviderBoard

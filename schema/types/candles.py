@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from app.domain.candles import CandleState, Interval
+from app.domain.candles import CandleSeries, CandleState, Interval
+from app.domain.indicators import IndicatorSeries
 from app.domain.provenance import DataSource
+from schema.context import Info
+from schema.types.indicators import IndicatorInputType, IndicatorSeriesType
 from schema.types.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -61,6 +64,18 @@ class SourceShareType:
     candles: int = field(description="Number of bars.")
 
 
+IndicatorInputs = Annotated[
+    list[IndicatorInputType], strawberry.argument(description="Which ones, at most 10, with their parameters.")
+]
+
+
+async def indicators(series: strawberry.Parent[CandleSeries], info: Info, of: IndicatorInputs) -> list[IndicatorSeries]:
+    """The indicators over the bars of the series, in the order asked."""
+    context = info.context
+    specs = [one.to_domain() for one in of]
+    return await context.services.indicators.indicators(series, specs, cost=context.cost)
+
+
 @strawberry.type(name="CandleSeries", description="Bars of one instrument, oldest first.")
 class CandleSeriesType:
     """GraphQL's view of a domain CandleSeries."""
@@ -88,4 +103,10 @@ class CandleSeriesType:
     sources: list[SourceShareType] = field(description="Which source gave how many of the bars.")
     upstream_calls: int = field(
         description="How many upstream calls this answer needed; 0 when it came from the store."
+    )
+    indicators: list[IndicatorSeries] = field(
+        resolver=indicators,
+        graphql_type=list[IndicatorSeriesType],
+        description="Indicators over these bars, in the order asked. Bars before the series are fetched where they are "
+        "needed, so that the first value is right.",
     )

@@ -7,6 +7,7 @@ import strawberry
 
 from app.domain.candles import CandleState, Interval
 from app.domain.feeds import FeedState
+from app.domain.indicators import IndicatorKind
 from app.domain.instruments import Exchange, InstrumentKind
 from app.domain.phases import Phase
 from app.domain.provenance import DataSource, Freshness
@@ -101,6 +102,21 @@ describe(
         "FORMING": "The bar is still open.",
         "FINAL": "Its time is over.",
         "CORRECTED": "Replaced by the exchange's official bar.",
+    },
+)
+describe(
+    IndicatorKind,
+    "What can be computed over the bars of a series. Definitions and beginnings are those of TA-Lib.",
+    {
+        "SMA": "Simple moving average of the close.",
+        "EMA": "Exponential moving average of the close.",
+        "RSI": "Relative strength index by Wilder, 0 to 100; null while the price has not moved.",
+        "MACD": "Convergence and divergence of a fast and a slow exponential average.",
+        "ATR": "Average true range by Wilder.",
+        "BOLLINGER": "Simple average, and standard deviations of the population above and below it.",
+        "VWAP": "Mean price by volume since the session began, for bars shorter than a day; null without volume.",
+        "ADX": "Average directional index by Wilder, 0 to 100, with its two sides.",
+        "SUPERTREND": "A band of true ranges that trails the price, and its direction.",
     },
 )
 describe(

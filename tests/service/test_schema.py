@@ -16,6 +16,7 @@ from graphql import (
 
 from app.domain.candles import Candle, CandleColumns, CandleRange, CandleSeries, SourceShare
 from app.domain.feeds import KiteSession, ProviderStatus, RequestBudget
+from app.domain.indicators import IndicatorLine, IndicatorSeries
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Depth, DepthLevel, Quote
@@ -32,9 +33,9 @@ EXPORTED = Path(__file__).parents[2] / "schema" / "schema.graphql"
 RECORDS: Mapping[str, type] = {
     record.__name__: record
     for record in (
-        *(Candle, CandleColumns, CandleSeries, Depth, DepthLevel, Instrument, InstrumentConnection, InstrumentEdge),
-        *(KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate, Rejection, RequestBudget),
-        *(ServerInfo, SourceShare, Tick, TickBatch),
+        *(Candle, CandleColumns, CandleSeries, Depth, DepthLevel, IndicatorLine, InstrumentConnection, InstrumentEdge),
+        *(IndicatorSeries, Instrument, KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate),
+        *(Rejection, RequestBudget, ServerInfo, SourceShare, Tick, TickBatch),
     )
 } | {"TimeRange": CandleRange}
 """The GraphQL types whose values are domain objects, handed over as they are."""
