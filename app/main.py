@@ -29,6 +29,7 @@ from app.settings import Settings
 from schema.build import build_schema, export_sdl
 from schema.context import RequestContext, Services
 from schema.execution.engine import Engine
+from schema.execution.limits import CostModel
 from schema.execution.records import OperationRecord
 from schema.graphiql import graphiql_assets, graphiql_page
 from schema.roles import RoleOf
@@ -38,6 +39,13 @@ from schema.transport.websocket import GraphQLWebSocket
 from schema.types.providers import ServerInfo
 
 __all__ = ["create_app", "export_sdl"]
+
+COST_MODEL = CostModel(
+    list_sizes={"Query.candles": 500, "Instrument.candles": 500, "Depth.bids": 5, "Depth.asks": 5},
+    field_costs={"CandleSeries.indicators": 5_000},
+)
+"""Rows where no argument tells: a chart by dates has some hundred bars, the book five levels a side. Ten indicators
+over the longest series take as long as some ten thousand fields."""
 
 
 def create_app(
@@ -74,7 +82,7 @@ class Endpoints:
         self._runtime = runtime
         self._services = _services(runtime)
         self._role_of = RoleOf(runtime.settings.admin_token)
-        engine = Engine(build_schema(), on_operation=self._operation_ended)
+        engine = Engine(build_schema(), on_operation=self._operation_ended, cost_model=COST_MODEL)
         self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page)
         self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins)
         self._app = Starlette(routes=self._routes())

@@ -66,8 +66,7 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-DEFAULT_COST_MODEL = CostModel(field_costs={"CandleSeries.indicators": 5_000})
-"""Ten indicators over the longest series take as long as some ten thousand fields; an ordinary chart far less."""
+DEFAULT_COST_MODEL = CostModel()
 
 
 class LimitExceeded(Exception):

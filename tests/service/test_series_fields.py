@@ -10,6 +10,7 @@ import pytest
 from app.domain.calendar import load_calendar
 from app.domain.candles import CandleRange, CandleSeries, Interval
 from app.domain.instruments import Instrument
+from app.main import COST_MODEL
 from app.services.indicators.series import IndicatorService
 from app.services.phases import PhaseService
 from schema.build import build_schema
@@ -22,7 +23,7 @@ from tests.support.clock import FixedClock
 
 BARS = walk(5, 100)
 RECORDS: list[OperationRecord] = []
-ENGINE = Engine(build_schema(), on_operation=RECORDS.append)
+ENGINE = Engine(build_schema(), on_operation=RECORDS.append, cost_model=COST_MODEL)
 CALENDAR = load_calendar()
 
 

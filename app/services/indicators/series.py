@@ -19,6 +19,7 @@ from app.domain.errors import InvalidInput, InvalidRange, MarketDataError
 from app.domain.indicators import IndicatorKind, IndicatorLine, IndicatorSeries, IndicatorSpec
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
+from app.services.history_answer import described
 from app.services.indicators.bars import Bars, Floats, bar_columns
 from app.services.indicators.catalogue import compute, session_bars, warm_up
 
@@ -94,7 +95,7 @@ class IndicatorService:
         except InvalidRange:
             return _Earlier()  # the series begins where history does
         except MarketDataError as error:
-            return _Earlier(begins=first, problem=f"{error.code}: {error.message}")
+            return _Earlier(begins=first, problem=described(error))
         if not found.missing:
             return _Earlier(found.candles)
         begins = found.missing[-1].end
