@@ -63,7 +63,9 @@ def test_supertrend_by_hand(seed: int, length: int, period: int, width: float) -
         middle, before, close = (bars[index].high + bars[index].low) / 2, bars[index - 1].close, bars[index].close
         upper = middle + width * mean if before > upper else min(upper, middle + width * mean)
         lower = middle - width * mean if before < lower else max(lower, middle - width * mean)
-        if direction > 0 and close < lower:
+        if index == period:
+            direction = 1.0
+        elif direction > 0 and close < lower:
             direction = -1.0
         elif direction < 0 and close > upper:
             direction = 1.0

@@ -39,7 +39,8 @@ class WalkHistory:
         cost.upstream_calls += 1
         if self.failure is not None:
             raise self.failure
-        before = [bar for bar in self.bars if bar.time < question["end"]][-question["last"] :]
+        start, last = question["start"] or self.bars[0].time, question["last"] or 0
+        before = [bar for bar in self.bars if start <= bar.time < question["end"]][-last:]
         return series(
             [bar for bar in before if not any(gap.start <= bar.time < gap.end for gap in self.missing)],
             interval,
@@ -197,3 +198,22 @@ async def test_instants_of_any_zone_are_the_same_session() -> None:
 def bar_prices(bar: Candle) -> tuple[float, float, float, float, int]:
     """Everything but the time."""
     return bar.open, bar.high, bar.low, bar.close, bar.volume
+
+
+async def test_a_live_update_takes_the_bars_between_into_account() -> None:
+    """A corrected bar and the open one, with bars between that had changed before: they are not neighbours."""
+    bars = walk(5, 400)
+    history = WalkHistory(bars[:399])
+    found, average = await ask(history, [bars[390], bars[399]], RSI, SMA)
+    for series_found, spec in ((found, RSI), (average, SMA)):
+        (whole,) = compute(spec, bar_columns(bars)).values()
+        np.testing.assert_allclose(values(series_found), whole[[390, 399]], rtol=1e-9)
+    assert len(history.asked) == 2
+
+
+async def test_a_live_update_over_a_source_that_is_down_has_the_bars_it_has() -> None:
+    """As long as the series, whatever happens."""
+    bars = walk(5, 400)
+    (found,) = await ask(WalkHistory(bars, failure=SourceUnavailable("down")), [bars[390], bars[399]], SMA)
+    assert list(found.lines[0].values) == [None, None]
+    assert found.problem == "SOURCE_UNAVAILABLE: down"

@@ -29,7 +29,8 @@ def bollinger(close: Floats, period: int, width: float) -> dict[str, Floats]:
 def supertrend(bars: Bars, period: int, width: float) -> dict[str, Floats]:
     """The band that trails the price, and the direction: 1 while the line is below, -1 while it is above.
 
-    A band never moves away from the price until the price closes beyond it. The very first direction is up.
+    A band never moves away from the price until the price closes beyond it. The very first direction is up, as in
+    TA-Lib, whatever the price does.
     """
     middle, reach = (bars.high + bars.low) / 2, width * atr(bars, period)
     line, direction = nothing(len(middle)), nothing(len(middle))
@@ -39,6 +40,7 @@ def supertrend(bars: Bars, period: int, width: float) -> dict[str, Floats]:
         before = close[index - 1]
         lower = lowers[index] if lowers[index] > lower or before < lower else lower
         upper = uppers[index] if uppers[index] < upper or before > upper else upper
-        up = close[index] >= lower if up else close[index] > upper
+        if index > period:
+            up = close[index] >= lower if up else close[index] > upper
         line[index], direction[index] = (lower, UP) if up else (upper, DOWN)
     return {"line": line, "direction": direction}

@@ -6,12 +6,15 @@ Comes in: a CandleSeries and specs. Goes out: an IndicatorSeries each, a value f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from math import isnan
 from typing import Protocol
 
 import anyio
+import numpy as np
 from anyio import to_thread
+from numpy.typing import NDArray
 
 from app.domain.candle_merge import period_start
 from app.domain.candles import Candle, CandleSeries, Interval
@@ -19,10 +22,13 @@ from app.domain.errors import InvalidInput, InvalidRange, MarketDataError
 from app.domain.indicators import IndicatorKind, IndicatorLine, IndicatorSeries, IndicatorSpec
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
+from app.domain.time import ist_date
 from app.services.history_answer import described
 from app.services.indicators.bars import Bars, Floats, bar_columns
 from app.services.indicators.catalogue import compute, session_bars, warm_up
 
+FEW = 50
+"""Bars of a live update, and more: it holds only what changed, which need not be neighbours."""
 MAX_INDICATORS = 10
 """Of one series; more lines than that nobody reads on one chart."""
 SMALL = 1_000
@@ -79,13 +85,30 @@ class IndicatorService:
             msg = f"`of` has {len(specs)} entries and at most {MAX_INDICATORS} are allowed for one series"
             raise InvalidInput(msg)
         if not series.candles:
-            return _all(specs, series, _Earlier())
+            return _all(specs, series, _Earlier(), ())
+        own = await self._with_bars_between(series, cost)
         first = series.candles[0].time
         count = max((max(warm_up(spec), session_bars(spec, series.interval, first)) for spec in specs), default=0)
         earlier = await self._before(series, first, count, cost) if count else _Earlier()
-        if len(earlier.bars) + series.count <= SMALL:
-            return _all(specs, series, earlier)
-        return await to_thread.run_sync(_all, specs, series, earlier, limiter=self._threads)
+        bars = [*earlier.bars, *own]
+        if len(bars) <= SMALL:
+            return _all(specs, series, earlier, bars)
+        return await to_thread.run_sync(_all, specs, series, earlier, bars, limiter=self._threads)
+
+    async def _with_bars_between(self, series: CandleSeries, cost: Cost) -> Sequence[Candle]:
+        """The bars of the series; of a live update, which has only those that changed, also those between."""
+        bars = series.candles
+        if not _may_lack_neighbours(series):
+            return bars
+        start, end = bars[0].time, bars[-1].time
+        try:
+            found = await self._history.candles(
+                series.instrument, series.interval, start=start, end=end, last=None, include_forming=False, cost=cost
+            )
+        except MarketDataError:
+            return bars
+        whole = {bar.time: bar for bar in (*found.candles, *bars)}
+        return [whole[time] for time in sorted(whole)]
 
     async def _before(self, series: CandleSeries, first: datetime, count: int, cost: Cost) -> _Earlier:
         try:
@@ -103,14 +126,31 @@ class IndicatorService:
         return _Earlier([bar for bar in found.candles if bar.time >= begins], begins, problem)
 
 
-def _all(specs: Sequence[IndicatorSpec], series: CandleSeries, earlier: _Earlier) -> list[IndicatorSeries]:
-    bars = bar_columns([*earlier.bars, *series.candles])
-    return [_measured(spec, bars, series, earlier) for spec in specs]
+def _may_lack_neighbours(series: CandleSeries) -> bool:
+    """Whether a short series leaves out bars of the same day, or an instrument did not trade in them."""
+    if series.interval.minutes is None or series.count > FEW:
+        return False
+    step = timedelta(minutes=series.interval.minutes)
+    return any(
+        after.time - before.time > step and ist_date(after.time) == ist_date(before.time)
+        for before, after in pairwise(series.candles)
+    )
 
 
-def _measured(spec: IndicatorSpec, bars: Bars, series: CandleSeries, earlier: _Earlier) -> IndicatorSeries:
+def _all(
+    specs: Sequence[IndicatorSpec], series: CandleSeries, earlier: _Earlier, bars: Sequence[Candle]
+) -> list[IndicatorSeries]:
+    columns = bar_columns(bars)
+    wanted = {bar.time for bar in series.candles}
+    shown = np.array([bar.time in wanted for bar in bars], dtype=np.bool_)
+    return [_measured(spec, columns, shown, series, earlier) for spec in specs]
+
+
+def _measured(
+    spec: IndicatorSpec, bars: Bars, at: NDArray[np.bool_], series: CandleSeries, earlier: _Earlier
+) -> IndicatorSeries:
     unsure = _unsure(spec, series, earlier)
-    shown = {name: line[len(earlier.bars) :] for name, line in compute(spec, bars).items()}
+    shown = {name: line[at] for name, line in compute(spec, bars).items()}
     return IndicatorSeries(
         kind=spec.kind,
         label=spec.label,
