@@ -142,6 +142,7 @@ def _services(runtime: Runtime) -> Services:
         indicators=IndicatorService(runtime.history),
         phases=runtime.phases,
         sessions=runtime.sessions,
+        jobs=runtime.jobs,
         providers=runtime.providers,
         feed=runtime.feed,
         live_quotes=runtime.live_quotes,

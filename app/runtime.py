@@ -16,6 +16,7 @@ from anyio import to_thread
 from app import __version__
 from app.clock import SystemClock
 from app.domain.calendar import TradingCalendar, always_open_calendar, load_calendar
+from app.domain.jobs import JobKind
 from app.domain.provenance import DataSource
 from app.logs import secrets_of
 from app.metrics import Metrics
@@ -25,8 +26,13 @@ from app.providers.kite.config import KiteConfig
 from app.providers.kite.ticker import KiteTickSource
 from app.providers.kite.ticker_settings import TickerSettings
 from app.redaction import Secrets
+from app.services.backfill import CandleBackfill
 from app.services.history import HistoryService
 from app.services.instruments import InstrumentService
+from app.services.jobs import Jobs
+from app.services.jobs_patience import Patience
+from app.services.jobs_sync import MasterSync
+from app.services.jobs_work import Work
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
 from app.services.quotes import QuoteService
@@ -36,6 +42,7 @@ from app.store.address import default_database_url
 from app.store.candles import SqlCandleStore
 from app.store.engine import Database, open_database
 from app.store.instruments import SqlInstrumentStore
+from app.store.jobs import SqlJobStore
 from app.store.migrate import upgrade_database
 from app.store.sealing import Sealer, open_sealer
 from app.store.sessions import SqlSessionStore
@@ -68,6 +75,7 @@ class Runtime:
     history: HistoryService
     phases: PhaseService
     sessions: KiteSessions
+    jobs: Jobs
     providers: ProviderBoard
     feed: LiveFeed
     live_quotes: LiveQuotes
@@ -206,6 +214,11 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         secret=store.sealer.derive("kite-login-state"),
         configured=bool(settings.kite_api_key),
     )
+    patience = Patience(sessions)
+    works: dict[JobKind, Work] = {
+        JobKind.CANDLE_BACKFILL: CandleBackfill(history, instruments, clock, patience),
+        JobKind.INSTRUMENT_SYNC: MasterSync(instruments, patience),
+    }
     return Runtime(
         settings=settings,
         clock=clock,
@@ -218,6 +231,7 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         history=history,
         phases=phases,
         sessions=sessions,
+        jobs=Jobs(SqlJobStore(store.database, clock), clock, works),
         providers=ProviderBoard(settings.source, feed, sessions, kite.budgets, clock),
         feed=feed,
         live_quotes=LiveQuotes(feed, quotes, clock),
@@ -250,6 +264,7 @@ def _parts(runtime: Runtime) -> Iterable[tuple[str, Callable[[], Awaitable[None]
         ("quotes", runtime.quotes.run),
         ("history", runtime.history.run),
         ("live_candles", runtime.live_candles.run),
+        ("jobs", runtime.jobs.run),
         ("instruments", runtime.instruments.run),
         ("sessions", runtime.sessions.run),
         ("providers", runtime.providers.run),

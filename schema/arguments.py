@@ -41,6 +41,7 @@ From = Annotated[
 To = Annotated[datetime | None, strawberry.argument(name="to", description="Last instant, exclusive; default now.")]
 Last = Annotated[int | None, strawberry.argument(description="The last N bars before `to`, 1 to 50000.")]
 IncludeForming = Annotated[bool, strawberry.argument(description="Whether the bar that is still open is part of it.")]
+JobId = Annotated[strawberry.ID, strawberry.argument(description="Id of a job, as its mutation gave it.")]
 ThrottleMs = Annotated[
     int, strawberry.argument(description="At most one update in this many milliseconds, 0 to 60000.")
 ]

@@ -16,6 +16,7 @@ from app.ports import Clock
 from app.services.history import HistoryService
 from app.services.indicators.series import IndicatorService
 from app.services.instruments import InstrumentService
+from app.services.jobs import Jobs
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
 from app.services.quotes import QuoteService
@@ -46,6 +47,7 @@ class Services:
     indicators: IndicatorService
     phases: PhaseService
     sessions: KiteSessions
+    jobs: Jobs
     providers: ProviderBoard
     feed: LiveFeed
     live_quotes: LiveQuotes

@@ -10,6 +10,7 @@ from app.domain.candles import CandleSeries
 from app.domain.errors import InvalidInput, MarketDataError
 from app.domain.feeds import ProviderStatus
 from app.domain.instruments import Exchange, Instrument
+from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
 from app.domain.ticks import Cursor
 from app.domain.updates import QuoteUpdate, Rejection, TickBatch
@@ -20,6 +21,7 @@ from schema.arguments import (
     Ids,
     InstrumentId,
     IntervalArgument,
+    JobId,
     ThrottleMs,
     check_ids,
     check_throttle,
@@ -28,6 +30,7 @@ from schema.arguments import (
 from schema.context import Info, RequestContext
 from schema.selection import required_mode
 from schema.types.candles import CandleSeriesType
+from schema.types.jobs import JobType
 from schema.types.phases import MarketPhaseType
 from schema.types.providers import ProviderStatusType
 from schema.types.updates import QuoteUpdateType, TickBatchType
@@ -126,6 +129,17 @@ class Subscription:
         async with aclosing(changes):
             async for phase in changes:
                 yield phase
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[JobType, None],
+        description="The job as it is, then each change of it, merged for a slow client. Ends with its final state.",
+    )
+    async def job(self, info: Info, id: JobId) -> AsyncGenerator[Job, None]:  # noqa: A002 - the contract's name
+        """A job as it goes on, until it has ended or the client leaves."""
+        changes = info.context.services.jobs.changes(id)
+        async with aclosing(changes):
+            async for job in changes:
+                yield job
 
 
 def accept(context: RequestContext, ids: Sequence[str]) -> tuple[list[Instrument], list[Rejection]]:

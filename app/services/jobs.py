@@ -5,7 +5,7 @@ GraphQL fields of jobs; the runtime owns `run()`.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 
 import anyio
@@ -106,7 +106,7 @@ class Jobs:
         stored = await self._store.newest(first)
         return [entries[job.id].job if job.id in entries else job for job in stored]
 
-    async def changes(self, job_id: str) -> AsyncIterator[Job]:
+    async def changes(self, job_id: str) -> AsyncGenerator[Job, None]:
         """The job as it is, then each change, merged for a slow follower; ends with its final state.
 
         Raises InvalidInput for an id that there is not.

@@ -9,6 +9,7 @@ from app.domain.candles import CandleState, Interval
 from app.domain.feeds import FeedState
 from app.domain.indicators import IndicatorKind
 from app.domain.instruments import Exchange, InstrumentKind
+from app.domain.jobs import JobKind, JobState
 from app.domain.phases import Phase
 from app.domain.provenance import DataSource, Freshness
 
@@ -130,6 +131,25 @@ describe(
         "CLOSED": "Shut, as on every evening and weekend.",
         "HOLIDAY": "Shut for a holiday, named in `reason`.",
         "UNKNOWN": "The calendar does not reach that far; see `calendar`.",
+    },
+)
+describe(
+    JobKind,
+    "What a job does.",
+    {
+        "CANDLE_BACKFILL": "Fetches bars of many instruments and stores them, behind everybody's queries.",
+        "INSTRUMENT_SYNC": "Fetches the instrument master.",
+    },
+)
+describe(
+    JobState,
+    "Where a job stands.",
+    {
+        "QUEUED": "It waits for its turn: one job of a kind runs at a time, the oldest first.",
+        "RUNNING": "It is worked on, or waits for the source; `message` says for what.",
+        "SUCCEEDED": "All of it is done.",
+        "FAILED": "It ended without all of its result; `message` says why. What was done is kept.",
+        "CANCELLED": "It was cancelled. What was done is kept.",
     },
 )
 describe(

@@ -18,6 +18,7 @@ from app.domain.candles import Candle, CandleColumns, CandleRange, CandleSeries,
 from app.domain.feeds import KiteSession, ProviderStatus, RequestBudget
 from app.domain.indicators import IndicatorLine, IndicatorSeries
 from app.domain.instruments import Instrument, InstrumentFilter
+from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Depth, DepthLevel, Quote
 from app.domain.ticks import Tick
@@ -34,7 +35,7 @@ RECORDS: Mapping[str, type] = {
     record.__name__: record
     for record in (
         *(Candle, CandleColumns, CandleSeries, Depth, DepthLevel, IndicatorLine, InstrumentConnection, InstrumentEdge),
-        *(IndicatorSeries, Instrument, KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate),
+        *(IndicatorSeries, Instrument, Job, KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate),
         *(Rejection, RequestBudget, ServerInfo, SourceShare, Tick, TickBatch),
     )
 } | {"TimeRange": CandleRange}
