@@ -15,6 +15,7 @@ from app import __version__
 
 DEFAULT_SANDBOX_PORT = 18179
 """SERVICE_PORT's default + 10000."""
+INTERVAL_HELP = "minute or 1m, 3m, 5m, 10m, 15m, 30m, hour or 60m, day, week, month."
 
 cli = typer.Typer(
     name="kite-services",
@@ -102,6 +103,68 @@ def sync() -> None:
     from app.commands.sync import sync as sync_instruments
 
     sync_instruments()
+
+
+@cli.command()
+def backfill(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Instruments, at most 500: NSE:INFY NSE:TCS ...")],
+    *,
+    start: Annotated[
+        str, typer.Option("--from", help="First day or instant, India's time: 2015-01-01, 2015-01-01T09:15.")
+    ],
+    end: Annotated[
+        str | None, typer.Option("--to", help="Where to end, exclusive; default now.", show_default=False)
+    ] = None,
+    interval: Annotated[str, typer.Option(help=INTERVAL_HELP)] = "day",
+) -> None:
+    """Fetch and store candles, with a progress bar. What is stored already is not fetched again.
+
+    Works beside a running service on the same database, within Kite's limit
+    of requests, and uses the login that the service has. Without KITE_API_KEY
+    it takes the sandbox of a `kite-services run` with the same DATA_DIR.
+
+    Ctrl-C ends it; what came is stored, and the same command goes on from
+    there.
+    """
+    from app.commands.backfill import backfill as fill
+
+    fill(ids, interval=interval, start=start, end=end)
+
+
+@cli.command()
+def candles(  # noqa: PLR0913 # the options of a command
+    instrument_id: Annotated[str, typer.Argument(metavar="ID", help="The instrument: NSE:INFY")],
+    *,
+    interval: Annotated[str, typer.Option(help=INTERVAL_HELP)] = "day",
+    last: Annotated[
+        int | None, typer.Option(help="The last N bars before --to, 1 to 50000; default 100.", show_default=False)
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First day or instant, India's time; not with --last.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Where to end, exclusive; default now.", show_default=False)
+    ] = None,
+    forming: Annotated[bool, typer.Option("--forming", help="With the bar that is still open.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a header.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+) -> None:
+    """Show or export the candles of one instrument.
+
+    What is stored is not fetched again, and what is fetched is stored. Needs
+    the same source and login as `backfill`.
+
+    If some bars could not be had, the others are written all the same, and
+    the command ends with code 1 and the reason on stderr.
+    """
+    from app.commands.candles import Shape
+    from app.commands.candles import candles as show
+    from app.commands.start import refuse
+
+    if as_csv and as_json:
+        refuse("--csv and --json exclude each other")
+    shape = Shape.CSV if as_csv else Shape.JSON if as_json else Shape.TABLE
+    show(instrument_id, interval=interval, start=start, end=end, last=last, forming=forming, shape=shape)
 
 
 @cli.command()

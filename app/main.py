@@ -26,6 +26,7 @@ from app.observation import readiness_checks, service_state
 from app.ports import Clock
 from app.redaction import Secrets
 from app.runtime import DEFAULT_TIMING, Runtime, Timing, open_runtime
+from app.services.indicators.series import IndicatorService
 from app.settings import Settings
 from schema.build import build_schema, export_sdl
 from schema.context import RequestContext, Services
@@ -43,8 +44,10 @@ __all__ = ["create_app", "export_sdl"]
 
 COST_MODEL = CostModel(
     list_sizes={"Query.candles": 500, "Instrument.candles": 500, "Depth.bids": 5, "Depth.asks": 5},
+    field_costs={"CandleSeries.indicators": 5_000},
 )
-"""Rows where no argument tells: a chart by dates has some hundred bars, the book five levels a side."""
+"""Rows where no argument tells: a chart by dates has some hundred bars, the book five levels a side. Ten indicators
+over the longest series take as long as some ten thousand fields."""
 
 
 def create_app(
@@ -149,12 +152,15 @@ def _services(runtime: Runtime) -> Services:
         instruments=runtime.instruments,
         quotes=runtime.quotes,
         history=runtime.history,
+        indicators=IndicatorService(runtime.history),
         phases=runtime.phases,
         sessions=runtime.sessions,
+        jobs=runtime.jobs,
         providers=runtime.providers,
         feed=runtime.feed,
         live_quotes=runtime.live_quotes,
         live_ticks=runtime.live_ticks,
+        live_candles=runtime.live_candles,
     )
 
 

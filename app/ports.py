@@ -13,6 +13,7 @@ from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedStatus, KiteGrant, RequestBudget
 from app.domain.instruments import Instrument
+from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote, StreamMode
@@ -295,4 +296,67 @@ class Changes(Protocol):
 
     def changes(self) -> AsyncIterator[None]:
         """One item at once, then one after each change; changes that nobody awaited are merged."""
+        ...
+
+
+# ---------------------------------------------------------------- history
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A span of one series that is known whole: every bar that the source has of it is stored."""
+
+    span: CandleRange
+    source: DataSource
+    fetched_at: datetime
+
+
+class CandleStore(Protocol):
+    """Final bars that last, and which spans of them are known. Series are named by our instrument id and interval.
+
+    The broker's token is never part of a key: exchanges reuse tokens.
+    """
+
+    async def bars(self, instrument_id: str, interval: Interval, span: CandleRange) -> list[Candle]:
+        """The stored bars that open in [start, end), oldest first."""
+        ...
+
+    async def last_bars(self, instrument_id: str, interval: Interval, *, before: datetime, count: int) -> list[Candle]:
+        """The newest `count` stored bars that open before an instant, oldest first."""
+        ...
+
+    async def coverage(self, instrument_id: str, interval: Interval, within: CandleRange) -> list[Coverage]:
+        """Known spans that touch `within`, oldest first, never overlapping."""
+        ...
+
+    async def save(self, instrument_id: str, interval: Interval, bars: Sequence[Candle], known: Coverage) -> None:
+        """Store bars and mark the span as known, in one transaction. Bars that are there are replaced."""
+        ...
+
+    async def replace(self, instrument_id: str, interval: Interval, bars: Sequence[Candle]) -> None:
+        """Store corrected bars without a word on coverage."""
+        ...
+
+    async def drop(self, instrument_id: str, interval: Interval) -> int:
+        """Forget bars and coverage of one series; how many bars there were."""
+        ...
+
+
+class JobStore(Protocol):
+    """Background jobs that outlive the process."""
+
+    async def save(self, job: Job, request: Mapping[str, object]) -> None:
+        """Insert or replace a job with what it was asked to do, as JSON."""
+        ...
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job with this id."""
+        ...
+
+    async def newest(self, count: int) -> list[Job]:
+        """The newest jobs, newest first."""
+        ...
+
+    async def unfinished(self) -> list[tuple[Job, Mapping[str, object]]]:
+        """Jobs that were queued or running when the process ended, oldest first, with their requests."""
         ...

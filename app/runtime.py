@@ -17,6 +17,7 @@ from anyio import to_thread
 from app import __version__
 from app.clock import SystemClock
 from app.domain.calendar import TradingCalendar, always_open_calendar, load_calendar
+from app.domain.jobs import JobKind
 from app.domain.provenance import DataSource, QuoteOrigin
 from app.domain.quotes import Quote
 from app.logs import secrets_of
@@ -27,20 +28,28 @@ from app.providers.kite.config import KiteConfig
 from app.providers.kite.ticker import KiteTickSource
 from app.providers.kite.ticker_settings import TickerSettings
 from app.redaction import Secrets
+from app.services.backfill import CandleBackfill
 from app.services.history import HistoryService
 from app.services.instruments import InstrumentService
+from app.services.jobs import Jobs
+from app.services.jobs_patience import Patience
+from app.services.jobs_sync import MasterSync
+from app.services.jobs_work import Work
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
 from app.services.quotes import QuoteService
 from app.services.sessions import KiteSessions
 from app.settings import Settings
 from app.store.address import default_database_url
+from app.store.candles import SqlCandleStore
 from app.store.engine import Database, open_database
 from app.store.instruments import SqlInstrumentStore
+from app.store.jobs import SqlJobStore
 from app.store.migrate import upgrade_database
 from app.store.sealing import Sealer, open_sealer
 from app.store.sessions import SqlSessionStore
 from app.store.settings import SqlSettingStore
+from app.streaming.bars import LiveCandles
 from app.streaming.feed import HOT_S, LINGER_S, LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks
 from app.supervision import supervised
@@ -68,10 +77,12 @@ class Runtime:
     history: HistoryService
     phases: PhaseService
     sessions: KiteSessions
+    jobs: Jobs
     providers: ProviderBoard
     feed: LiveFeed
     live_quotes: LiveQuotes
     live_ticks: LiveTicks
+    live_candles: LiveCandles
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +217,7 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         metrics.quotes(QuoteOrigin.UPSTREAM, len(fetched))
 
     quotes = QuoteService(kite.quotes, feed, clock, remember=remember)
+    history = HistoryService(kite.candles, SqlCandleStore(store.database, clock), clock, phases)
     sessions = KiteSessions(
         kite.login,
         HiddenTokens(kite.tokens, secrets),
@@ -215,6 +227,11 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         secret=store.sealer.derive("kite-login-state"),
         configured=bool(settings.kite_api_key),
     )
+    patience = Patience(sessions)
+    works: dict[JobKind, Work] = {
+        JobKind.CANDLE_BACKFILL: CandleBackfill(history, instruments, clock, patience),
+        JobKind.INSTRUMENT_SYNC: MasterSync(instruments, patience),
+    }
     return Runtime(
         settings=settings,
         clock=clock,
@@ -224,13 +241,15 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         kite=kite,
         instruments=instruments,
         quotes=quotes,
-        history=HistoryService(kite.candles, clock, phases),
+        history=history,
         phases=phases,
         sessions=sessions,
+        jobs=Jobs(SqlJobStore(store.database, clock), clock, works),
         providers=ProviderBoard(settings.source, feed, sessions, kite.budgets, clock),
         feed=feed,
         live_quotes=LiveQuotes(feed, quotes, clock, on_merged=metrics.updates_merged),
         live_ticks=LiveTicks(feed, on_missed=metrics.ticks_missed),
+        live_candles=LiveCandles(feed, history, phases, clock, source=settings.source),
     )
 
 
@@ -257,6 +276,9 @@ def _parts(runtime: Runtime) -> Iterable[tuple[str, Callable[[], Awaitable[None]
         ("feed", runtime.feed.run),
         ("listings", partial(runtime.feed.follow, runtime.instruments, runtime.instruments)),
         ("quotes", runtime.quotes.run),
+        ("history", runtime.history.run),
+        ("live_candles", runtime.live_candles.run),
+        ("jobs", runtime.jobs.run),
         ("instruments", runtime.instruments.run),
         ("sessions", runtime.sessions.run),
         ("providers", runtime.providers.run),

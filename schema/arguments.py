@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain.candles import Interval
 from app.domain.errors import InvalidInput, MarketDataError
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
 from schema.context import RequestContext
 
 MAX_IDS = 500
@@ -33,6 +33,7 @@ MaxAgeMs = Annotated[
 InstrumentId = Annotated[
     strawberry.ID, strawberry.argument(description="Instrument id, EXCHANGE:SYMBOL as in NSE:INFY.")
 ]
+ExchangeArgument = Annotated[Exchange, strawberry.argument(description="The exchange.")]
 IntervalArgument = Annotated[Interval, strawberry.argument(description="The length of each bar.")]
 From = Annotated[
     datetime | None, strawberry.argument(name="from", description="First instant, inclusive; not together with `last`.")
@@ -40,6 +41,7 @@ From = Annotated[
 To = Annotated[datetime | None, strawberry.argument(name="to", description="Last instant, exclusive; default now.")]
 Last = Annotated[int | None, strawberry.argument(description="The last N bars before `to`, 1 to 50000.")]
 IncludeForming = Annotated[bool, strawberry.argument(description="Whether the bar that is still open is part of it.")]
+JobId = Annotated[strawberry.ID, strawberry.argument(description="Id of a job, as its mutation gave it.")]
 ThrottleMs = Annotated[
     int, strawberry.argument(description="At most one update in this many milliseconds, 0 to 60000.")
 ]

@@ -16,11 +16,14 @@ from app.domain.provenance import Cost
 from app.ports import Clock
 from app.services.history import HistoryService
 from app.services.history_request import MAX_BARS
+from app.services.indicators.series import IndicatorService
 from app.services.instruments import InstrumentService
+from app.services.jobs import Jobs
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
 from app.services.quotes import QuoteService
 from app.services.sessions import KiteSessions
+from app.streaming.bars import LiveCandles
 from app.streaming.feed import LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks
 from schema.loaders import QuoteLoader
@@ -43,12 +46,15 @@ class Services:
     instruments: InstrumentService
     quotes: QuoteService
     history: HistoryService
+    indicators: IndicatorService
     phases: PhaseService
     sessions: KiteSessions
+    jobs: Jobs
     providers: ProviderBoard
     feed: LiveFeed
     live_quotes: LiveQuotes
     live_ticks: LiveTicks
+    live_candles: LiveCandles
 
 
 class RequestContext:

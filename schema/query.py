@@ -9,14 +9,17 @@ from app.domain.candles import CandleSeries
 from app.domain.errors import MarketDataError
 from app.domain.feeds import KiteSession, ProviderStatus
 from app.domain.instruments import Exchange, Instrument
+from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Quote
 from schema.arguments import (
+    ExchangeArgument,
     From,
     Ids,
     IncludeForming,
     InstrumentId,
     IntervalArgument,
+    JobId,
     Last,
     MaxAgeMs,
     To,
@@ -28,11 +31,10 @@ from schema.context import Info, RequestContext
 from schema.search import InstrumentConnection, search
 from schema.types.candles import CandleSeriesType
 from schema.types.instruments import InstrumentConnectionType, InstrumentFilterInput, InstrumentType
+from schema.types.jobs import JobType
 from schema.types.phases import MarketPhaseType
 from schema.types.providers import KiteSessionType, ProviderStatusType, ServerInfo, ServerInfoType
 from schema.types.quotes import QuoteType
-
-ExchangeArgument = Annotated[Exchange, strawberry.argument(description="The exchange.")]
 
 
 @strawberry.type(description="What can be asked.")
@@ -147,6 +149,18 @@ class Query:
     def kite_session(self, info: Info) -> KiteSession:
         """The Kite login."""
         return info.context.services.sessions.current()
+
+    @strawberry.field(graphql_type=JobType | None, description="A job as it is now; null if there is none of this id.")
+    async def job(self, info: Info, id: JobId) -> Job | None:  # noqa: A002 - the contract's name
+        """The job with this id."""
+        return await info.context.services.jobs.find(id)
+
+    @strawberry.field(graphql_type=list[JobType], description="The newest jobs, the newest first.")
+    async def jobs(
+        self, info: Info, first: Annotated[int, strawberry.argument(description="How many, 1 to 100.")] = 20
+    ) -> list[Job]:
+        """The newest jobs."""
+        return await info.context.services.jobs.newest(first)
 
 
 async def _price(context: RequestContext, found: Instrument | MarketDataError, max_age_ms: int | None) -> Quote:

@@ -6,16 +6,38 @@ from typing import Annotated
 
 import strawberry
 
-from app.domain.errors import MarketDataError
+from app.domain.candles import CandleSeries
+from app.domain.errors import InvalidInput, MarketDataError
 from app.domain.feeds import ProviderStatus
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
+from app.domain.jobs import Job
+from app.domain.phases import MarketPhase
 from app.domain.ticks import Cursor
 from app.domain.updates import QuoteUpdate, Rejection, TickBatch
-from schema.arguments import MAX_SUBSCRIBED_IDS, Ids, ThrottleMs, check_ids, check_throttle, find_each
+from app.services.phase_changes import phase_changes
+from schema.arguments import (
+    MAX_SUBSCRIBED_IDS,
+    ExchangeArgument,
+    Ids,
+    InstrumentId,
+    IntervalArgument,
+    JobId,
+    ThrottleMs,
+    check_ids,
+    check_throttle,
+    find_each,
+)
 from schema.context import Info, RequestContext
 from schema.selection import required_mode
+from schema.types.candles import CandleSeriesType
+from schema.types.jobs import JobType
+from schema.types.phases import MarketPhaseType
 from schema.types.providers import ProviderStatusType
 from schema.types.updates import QuoteUpdateType, TickBatchType
+
+MAX_SNAPSHOT = 1_000
+"""Bars of a subscription's first update: some screens of a chart. A longer past is a query, page by page."""
+Snapshot = Annotated[int, strawberry.argument(description="How many bars come first, 0 to 1000.")]
 
 
 @strawberry.type(description="What stays live, over graphql-transport-ws or server-sent events.")
@@ -59,6 +81,31 @@ class Subscription:
                 yield batch
 
     @strawberry.subscription(
+        graphql_type=AsyncGenerator[CandleSeriesType, None],
+        description="The last `snapshot` bars first, then the forming bar as it changes and each bar as it becomes "
+        "final or is corrected. After the first update `candles` holds the bars that changed, and nothing else.",
+    )
+    async def candles(
+        self,
+        info: Info,
+        id: InstrumentId,  # noqa: A002 - the contract's name
+        *,
+        interval: IntervalArgument,
+        snapshot: Snapshot = 0,
+        throttle_ms: ThrottleMs = 200,
+    ) -> AsyncGenerator[CandleSeries, None]:
+        """Bars as they change, until the client leaves."""
+        check_throttle(throttle_ms)
+        _check_snapshot(snapshot)
+        context = info.context
+        updates = context.services.live_candles.updates(
+            context.instrument(id), interval, snapshot=snapshot, throttle=throttle_ms / 1000, cost=context.cost
+        )
+        async with aclosing(updates):
+            async for update in updates:
+                yield update
+
+    @strawberry.subscription(
         graphql_type=AsyncGenerator[list[ProviderStatusType], None],
         description="The state of every source: at once, upon each change of state, and figures once a second.",
     )
@@ -68,6 +115,31 @@ class Subscription:
         async with aclosing(updates):
             async for statuses in updates:
                 yield statuses
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[MarketPhaseType, None],
+        description="The exchange's present phase, then each one as it begins.",
+    )
+    async def market_phase(
+        self, info: Info, exchange: ExchangeArgument = Exchange.NSE
+    ) -> AsyncGenerator[MarketPhase, None]:
+        """Phases as they change, until the client leaves."""
+        services = info.context.services
+        changes = phase_changes(services.phases, services.clock, exchange)
+        async with aclosing(changes):
+            async for phase in changes:
+                yield phase
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[JobType, None],
+        description="The job as it is, then each change of it, merged for a slow client. Ends with its final state.",
+    )
+    async def job(self, info: Info, id: JobId) -> AsyncGenerator[Job, None]:  # noqa: A002 - the contract's name
+        """A job as it goes on, until it has ended or the client leaves."""
+        changes = info.context.services.jobs.changes(id)
+        async with aclosing(changes):
+            async for job in changes:
+                yield job
 
 
 def accept(context: RequestContext, ids: Sequence[str]) -> tuple[list[Instrument], list[Rejection]]:
@@ -81,3 +153,9 @@ def accept(context: RequestContext, ids: Sequence[str]) -> tuple[list[Instrument
         else:
             accepted[found.id] = found
     return list(accepted.values()), rejected
+
+
+def _check_snapshot(snapshot: int) -> None:
+    if not 0 <= snapshot <= MAX_SNAPSHOT:
+        msg = f"`snapshot` is {snapshot}; it must lie between 0 and {MAX_SNAPSHOT}. For more, query `candles`"
+        raise InvalidInput(msg)

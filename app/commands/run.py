@@ -20,6 +20,7 @@ from rich.table import Table
 from app.commands.child import SandboxCommand, SandboxFailed, open_sandbox_process
 from app.commands.first_login import GRAPHQL_PATH, LoginFailed, log_in
 from app.commands.ports import LOOPBACK, port_fault, sandbox_port
+from app.commands.running import told_to_others
 from app.commands.serving import Service, listen, prepare, until_signal
 from app.commands.start import FAILED, effective_format, load_settings, refuse, start_logs
 from app.http.login import CALLBACK_PATH, LOGIN_PATH
@@ -54,7 +55,9 @@ def run() -> None:
         console.print(f"[yellow]The sandbox takes the place of Kite:[/] {', '.join(plan.ignored)} not used.")
     prepare(plan.settings)
     service = Service(plan.settings, create_app(plan.settings, secrets=secrets), listen(plan.settings))
-    if not anyio.run(_run, plan, service, console, backend_options={"use_uvloop": True}):
+    with told_to_others(plan.settings):
+        ended_well = anyio.run(_run, plan, service, console, backend_options={"use_uvloop": True})
+    if not ended_well:
         raise typer.Exit(FAILED)
 
 

@@ -104,12 +104,20 @@ class TradingCalendar:
         Empty on holidays and weekends, and where the calendar does not know (`knows`). The closing auction is
         not among them: its one trade belongs to the last bar.
         """
-        return self._spans(instrument, day, CONTINUOUS, has_derivatives=has_derivatives)
+        return self.spans_of(instrument, _day(day), CONTINUOUS, has_derivatives=has_derivatives)
 
     def session_end(self, instrument: Instrument, day: date, *, has_derivatives: bool) -> datetime | None:
         """When the last price of an IST day is made, the closing auction included; None without trading."""
-        spans = self._spans(instrument, day, CLOSING, has_derivatives=has_derivatives)
+        spans = self.spans_of(instrument, _day(day), CLOSING, has_derivatives=has_derivatives)
         return spans[-1].end if spans else None
+
+    def spans_of(
+        self, instrument: Instrument, within: CandleRange, phases: frozenset[Phase], *, has_derivatives: bool
+    ) -> tuple[CandleRange, ...]:
+        """Where one of the phases holds for an instrument in a span, oldest first, joined where they touch."""
+        session = session_class(instrument.exchange, kind=instrument.kind, has_derivatives=has_derivatives)
+        found = self._timeline(session).spans(within.start, within.end, phases)
+        return tuple(CandleRange(lower, upper) for lower, upper in found)
 
     def phases_at(self, at: datetime) -> frozenset[Phase]:
         """The phases that hold somewhere, over all classes of instruments that the calendar covers."""
@@ -128,14 +136,6 @@ class TradingCalendar:
     def _timeline(self, session: SessionClass | None) -> Timeline:
         return self.timelines.get(session, self.otherwise) if session else self.otherwise
 
-    def _spans(
-        self, instrument: Instrument, day: date, phases: frozenset[Phase], *, has_derivatives: bool
-    ) -> tuple[CandleRange, ...]:
-        session = session_class(instrument.exchange, kind=instrument.kind, has_derivatives=has_derivatives)
-        start = ist_datetime(day).astimezone(UTC)
-        found = self._timeline(session).spans(start, start + DAY, phases)
-        return tuple(CandleRange(lower, upper) for lower, upper in found)
-
     def _reason(self, timeline: Timeline, session: SessionClass | None, at: datetime, phase: Phase) -> str | None:
         named = reason_at(timeline, at)
         if phase is not Phase.UNKNOWN:
@@ -145,6 +145,11 @@ class TradingCalendar:
         if session not in self.timelines:
             return "this calendar does not cover the exchange"
         return "the calendar does not cover this day"
+
+
+def _day(day: date) -> CandleRange:
+    start = ist_datetime(day).astimezone(UTC)
+    return CandleRange(start, start + DAY)
 
 
 def load_calendar(path: Path | None = None) -> TradingCalendar:

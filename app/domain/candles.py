@@ -116,6 +116,12 @@ class CandleSeries:
     sources: tuple[SourceShare, ...]
     upstream_calls: int
     """Requests to a source that this series took."""
+    expected: int | None = None
+    """Bars that the trading calendar expects in the span; None where it does not know."""
+    missing: tuple[CandleRange, ...] = ()
+    """Spans inside the span without a bar where there is or may be one. Sorted, apart."""
+    problem: str | None = None
+    """Why something could not be fetched, as `CODE: message`; None if all that was asked for is there."""
 
     @property
     def count(self) -> int:

@@ -54,7 +54,7 @@ class HistoryRequest:
         return min(ceil_period(self.end, self.interval), self.now) if self.interval in MERGED else self.end
 
 
-def check_request(
+def check_request(  # noqa: PLR0913 - what a question can name, by keyword
     instrument: Instrument,
     interval: Interval,
     *,
@@ -62,8 +62,12 @@ def check_request(
     end: datetime | None,
     last: int | None,
     now: datetime,
+    answered: bool = True,
 ) -> HistoryRequest:
-    """The request, in UTC, `end` not after now. Raises InvalidInput, InvalidRange, NotSupported."""
+    """The request, in UTC, `end` not after now. `answered`: its bars shall fit into an answer.
+
+    Raises InvalidInput, InvalidRange, NotSupported.
+    """
     _check_last(start, last)
     _check_expiry(instrument, now)
     earliest = ist_datetime(EARLIEST_DAY if interval.minutes is None else EARLIEST_INTRADAY)
@@ -72,7 +76,8 @@ def check_request(
     until = now if end is None else min(end, now).astimezone(UTC)
     if start is not None:
         start = start.astimezone(UTC)
-        _check_size(start, until, interval)
+        if answered:
+            _check_size(start, until, interval)
     return HistoryRequest(instrument, interval, start, until, now, last or DEFAULT_LAST, earliest.astimezone(UTC))
 
 

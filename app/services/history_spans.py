@@ -1,14 +1,14 @@
-"""Which spans to ask a source for.
+"""Which spans of stored bars an answer needs.
 
-Comes in: a checked request and the longest span of one upstream request. Goes out: spans, newest first. Pure.
-Called by HistoryService.
+Comes in: a checked request. Goes out: spans of its base interval, of whole days for DAY. Pure. Called by
+HistoryService.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from app.domain.candle_merge import MERGED, ceil_period
-from app.domain.candles import CandleRange
+from app.domain.candles import CandleRange, Interval
 from app.services.history_request import HistoryRequest, bars_a_day
 
 MARGIN = 1.2
@@ -17,20 +17,17 @@ LONGEST_BREAK = timedelta(days=10)
 """No exchange of India closed for longer; a look back of a few bars must still reach over it."""
 
 
-def ranged_spans(request: HistoryRequest, start: datetime, longest: timedelta) -> Iterator[CandleRange]:
-    """Pieces that together hold every bar which opens from `start` to the request's end and is there by now."""
-    first = ceil_period(start, request.interval) if request.interval in MERGED else start
-    end = request.base_end
-    while first < end:
-        piece_start = max(first, end - longest)
-        yield CandleRange(piece_start, end)
-        end = piece_start
+def base_span(request: HistoryRequest, start: datetime) -> CandleRange:
+    """The span of all base bars that the bars of the request from `start` on are made of; empty if none opens there."""
+    if request.interval in MERGED:
+        return _days(CandleRange(ceil_period(start, request.interval), ceil_period(request.end, request.interval)))
+    return _days(CandleRange(start, request.end)) if request.base is Interval.DAY else CandleRange(start, request.end)
 
 
-def backward_spans(request: HistoryRequest, longest: timedelta) -> Iterator[CandleRange]:
-    """Pieces back from the request's end, the first as long as `last` bars take, the others as long as may be.
+def look_backs(request: HistoryRequest, longest: timedelta) -> Iterator[datetime]:
+    """Beginnings, each further back: first as long as `last` bars take, then by the longest span of one upstream call.
 
-    Each begins where a period begins, so that no week or month is cut in two.
+    Each is the beginning of a period, so that no week or month is cut in two. The last is the earliest there is.
     """
     days = (request.last + 1) / bars_a_day(request.interval) * MARGIN
     length = min(longest, timedelta(days=days) + LONGEST_BREAK)
@@ -41,5 +38,10 @@ def backward_spans(request: HistoryRequest, longest: timedelta) -> Iterator[Cand
             start = ceil_period(start, request.interval)
         if start >= end:
             return
-        yield CandleRange(start, end)
+        yield start
         end, length = start, longest
+
+
+def _days(span: CandleRange) -> CandleRange:
+    """The same days: they open at midnight."""
+    return CandleRange(ceil_period(span.start, Interval.DAY), ceil_period(span.end, Interval.DAY))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from app.domain.calendar import TradingCalendar
+from app.domain.candles import CandleRange
 from app.domain.instruments import Exchange, Instrument, InstrumentKind
 from app.domain.phases import TRADING_PHASES, MarketPhase, Phase
 
@@ -42,6 +43,12 @@ class PhaseService:
         if phases & TRADING_PHASES:
             return True
         return None if Phase.UNKNOWN in phases else False
+
+    def spans_of(
+        self, instrument: Instrument, within: CandleRange, phases: frozenset[Phase]
+    ) -> tuple[CandleRange, ...]:
+        """Where one of the phases holds for an instrument in a span, oldest first, joined where they touch."""
+        return self.calendar.spans_of(instrument, within, phases, has_derivatives=self._derivatives_of(instrument))
 
     def _derivatives_of(self, instrument: Instrument) -> bool:
         return instrument.kind not in NO_DERIVATIVES and self._has_derivatives(instrument.id)

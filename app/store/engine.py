@@ -24,7 +24,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 30
 """No statement outside of bulk work takes a second; one that takes this long hangs."""
 POOL_SIZE = 5
-"""Only logins, settings and the readiness probe use the pool, a few a minute: prices never touch the database."""
+"""Logins, settings, jobs and the readiness probe use the pool, a few a minute; candles at most five at a time, and
+as many again may overflow. Live prices never touch the database."""
 POOL_TIMEOUT_SECONDS = 10
 """A connection that cannot be had in this time is an error to tell, not to wait for."""
 

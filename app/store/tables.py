@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData
+from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, SmallInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import JSON_VALUE, UtcDateTime
@@ -84,3 +84,73 @@ class InstrumentRow(Row, table=True):
     """Date of the last master that held it."""
     in_master: bool = Field(index=True)
     """Whether the master of the last sync holds it. Two syncs of one day make last_seen alone too coarse."""
+
+
+class CandleSeriesRow(Row, table=True):
+    """The bars of one instrument and interval: a small number that stands for both in every row. Never deleted."""
+
+    __tablename__ = "candle_series"
+    __table_args__ = (UniqueConstraint("instrument_id", "interval"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    instrument_id: str
+    """Ours (NSE:INFY), never the broker's token; not a foreign key, for a series may outlive its instrument."""
+    interval: str
+    written_us: int = Field(sa_type=BigInteger)
+    """The last write, in microseconds since 1970. Writers lock this row, so that a series has one at a time."""
+
+
+class CandleRow(Row, table=True):
+    """One bar that is over. On SQLite the rows lie in the order of the key, so a range is read in one go.
+
+    No foreign key: PostgreSQL would check each row of a bulk write, and series are never deleted.
+    """
+
+    __tablename__ = "candle"
+    __table_args__: ClassVar[dict[str, Any]] = {"sqlite_with_rowid": False}
+
+    series_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    opens_at: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    """Seconds since 1970."""
+    open: float = Field(sa_type=Double)
+    high: float = Field(sa_type=Double)
+    low: float = Field(sa_type=Double)
+    close: float = Field(sa_type=Double)
+    volume: int = Field(sa_type=BigInteger)
+    open_interest: int | None = Field(default=None, sa_type=BigInteger)
+    state: int = Field(sa_type=SmallInteger)
+    """A number of `candle_rows.STATES`."""
+
+
+class CandleCoverageRow(Row, table=True):
+    """A span of a series of which every bar is stored. The spans of a series never overlap."""
+
+    __tablename__ = "candle_coverage"
+
+    series_id: int = Field(primary_key=True, foreign_key="candle_series.id", sa_column_kwargs={"autoincrement": False})
+    starts_us: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    """Inclusive, in microseconds since 1970, as the others: a span comes back exactly as it was saved."""
+    ends_us: int = Field(sa_type=BigInteger)
+    """Exclusive."""
+    source: str
+    fetched_us: int = Field(sa_type=BigInteger)
+    """No part of the span was fetched before this."""
+
+
+class JobRow(Row, table=True):
+    """A background job, its progress and what it was asked to do."""
+
+    __tablename__ = "job"
+
+    id: str = Field(primary_key=True)
+    kind: str
+    state: str
+    done: int
+    total: int | None = None
+    unit: str
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    message: str | None = None
+    request: Any = Field(sa_column=Column(JSON_VALUE, nullable=False))
+    updated_at: datetime = Field(sa_type=UtcDateTime)

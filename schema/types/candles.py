@@ -1,12 +1,15 @@
-"""CandleSeries, Candle, CandleColumns: the fields of `app.domain.candles`."""
+"""CandleSeries, Candle, CandleColumns, TimeRange: the fields of `app.domain.candles`."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from app.domain.candles import CandleState, Interval
+from app.domain.candles import CandleSeries, CandleState, Interval
+from app.domain.indicators import IndicatorSeries
 from app.domain.provenance import DataSource
+from schema.context import Info
+from schema.types.indicators import IndicatorInputType, IndicatorSeriesType
 from schema.types.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -45,12 +48,32 @@ class CandleColumnsType:
     volume: list[BigInt] = field(description="Units traded.")
 
 
+@strawberry.type(name="TimeRange", description="A span of time, [from, to).")
+class TimeRangeType:
+    """GraphQL's view of a domain CandleRange."""
+
+    start: datetime = field(name="from", description="Beginning, inclusive.")
+    end: datetime = field(name="to", description="End, exclusive.")
+
+
 @strawberry.type(name="SourceShare", description="How many bars of a series one source gave.")
 class SourceShareType:
     """GraphQL's view of a domain SourceShare."""
 
     source: DataSource = field(description="The source.")
     candles: int = field(description="Number of bars.")
+
+
+IndicatorInputs = Annotated[
+    list[IndicatorInputType], strawberry.argument(description="Which ones, at most 10, with their parameters.")
+]
+
+
+async def indicators(series: strawberry.Parent[CandleSeries], info: Info, of: IndicatorInputs) -> list[IndicatorSeries]:
+    """The indicators over the bars of the series, in the order asked."""
+    context = info.context
+    specs = [one.to_domain() for one in of]
+    return await context.services.indicators.indicators(series, specs, cost=context.cost)
 
 
 @strawberry.type(name="CandleSeries", description="Bars of one instrument, oldest first.")
@@ -66,5 +89,24 @@ class CandleSeriesType:
     count: int = field(description="Number of bars.")
     candles: list[CandleType] = field(description="The bars, oldest first.")
     columns: CandleColumnsType = field(description="The same bars as columns.")
+    expected: int | None = field(
+        description="Bars that the trading calendar expects in [from, to]; null where it does not reach. More than "
+        "`count` where an instrument did not trade in some of them."
+    )
+    missing: list[TimeRangeType] = field(
+        description="Spans inside [from, to] for which there is no bar though one was expected, or, beyond the "
+        "calendar's reach, though it was never fetched. Without the nights between sessions."
+    )
+    problem: str | None = field(
+        description="Why something is missing, as `CODE: message`; null if all that was asked for was fetched."
+    )
     sources: list[SourceShareType] = field(description="Which source gave how many of the bars.")
-    upstream_calls: int = field(description="How many upstream calls this answer needed.")
+    upstream_calls: int = field(
+        description="How many upstream calls this answer needed; 0 when it came from the store."
+    )
+    indicators: list[IndicatorSeries] = field(
+        resolver=indicators,
+        graphql_type=list[IndicatorSeriesType],
+        description="Indicators over these bars, in the order asked. Bars before the series are fetched where they are "
+        "needed, so that the first value is right.",
+    )

@@ -7,7 +7,9 @@ import strawberry
 
 from app.domain.candles import CandleState, Interval
 from app.domain.feeds import FeedState
+from app.domain.indicators import IndicatorKind
 from app.domain.instruments import Exchange, InstrumentKind
+from app.domain.jobs import JobKind, JobState
 from app.domain.phases import Phase
 from app.domain.provenance import DataSource, Freshness
 
@@ -104,6 +106,21 @@ describe(
     },
 )
 describe(
+    IndicatorKind,
+    "What can be computed over the bars of a series. Definitions and beginnings are those of TA-Lib.",
+    {
+        "SMA": "Simple moving average of the close.",
+        "EMA": "Exponential moving average of the close.",
+        "RSI": "Relative strength index by Wilder, 0 to 100; null while the price has not moved.",
+        "MACD": "Convergence and divergence of a fast and a slow exponential average.",
+        "ATR": "Average true range by Wilder.",
+        "BOLLINGER": "Simple average, and standard deviations of the population above and below it.",
+        "VWAP": "Mean price by volume since the session began, for bars shorter than a day; null without volume.",
+        "ADX": "Average directional index by Wilder, 0 to 100, with its two sides.",
+        "SUPERTREND": "A band of true ranges that trails the price, and its direction.",
+    },
+)
+describe(
     Phase,
     "What an exchange is doing.",
     {
@@ -114,6 +131,25 @@ describe(
         "CLOSED": "Shut, as on every evening and weekend.",
         "HOLIDAY": "Shut for a holiday, named in `reason`.",
         "UNKNOWN": "The calendar does not reach that far; see `calendar`.",
+    },
+)
+describe(
+    JobKind,
+    "What a job does.",
+    {
+        "CANDLE_BACKFILL": "Fetches bars of many instruments and stores them, behind everybody's queries.",
+        "INSTRUMENT_SYNC": "Fetches the instrument master.",
+    },
+)
+describe(
+    JobState,
+    "Where a job stands.",
+    {
+        "QUEUED": "It waits for its turn: one job of a kind runs at a time, the oldest first.",
+        "RUNNING": "It is worked on, or waits for the source; `message` says for what.",
+        "SUCCEEDED": "All of it is done.",
+        "FAILED": "It ended without all of its result; `message` says why. What was done is kept.",
+        "CANCELLED": "It was cancelled. What was done is kept.",
     },
 )
 describe(

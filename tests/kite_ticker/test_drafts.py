@@ -5,9 +5,9 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
+from app.domain.drafts import quick_constructor
 from app.domain.quotes import DepthLevel, Quote
 from app.domain.ticks import Tick
-from app.providers.kite.drafts import quick_constructor
 
 
 @pytest.mark.parametrize("kind", [DepthLevel, Quote, Tick])

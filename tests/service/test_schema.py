@@ -14,9 +14,11 @@ from graphql import (
     GraphQLSchema,
 )
 
-from app.domain.candles import Candle, CandleColumns, CandleSeries, SourceShare
+from app.domain.candles import Candle, CandleColumns, CandleRange, CandleSeries, SourceShare
 from app.domain.feeds import KiteSession, ProviderStatus, RequestBudget
+from app.domain.indicators import IndicatorLine, IndicatorSeries
 from app.domain.instruments import Instrument, InstrumentFilter
+from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Depth, DepthLevel, Quote
 from app.domain.ticks import Tick
@@ -32,11 +34,11 @@ EXPORTED = Path(__file__).parents[2] / "schema" / "schema.graphql"
 RECORDS: Mapping[str, type] = {
     record.__name__: record
     for record in (
-        *(Candle, CandleColumns, CandleSeries, Depth, DepthLevel, Instrument, InstrumentConnection, InstrumentEdge),
-        *(KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate, Rejection, RequestBudget),
-        *(ServerInfo, SourceShare, Tick, TickBatch),
+        *(Candle, CandleColumns, CandleSeries, Depth, DepthLevel, IndicatorLine, InstrumentConnection, InstrumentEdge),
+        *(IndicatorSeries, Instrument, Job, KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate),
+        *(Rejection, RequestBudget, ServerInfo, SourceShare, Tick, TickBatch),
     )
-}
+} | {"TimeRange": CandleRange}
 """The GraphQL types whose values are domain objects, handed over as they are."""
 ROOTS = {"Query", "Mutation", "Subscription"}
 

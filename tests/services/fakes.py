@@ -185,6 +185,19 @@ class SetPhases:
             opening += DAY
         return MarketPhase(instrument.exchange, Phase.CLOSED, None, Phase.OPEN, opening, None, "weekdays")
 
+    def spans_of(
+        self, instrument: Instrument, within: CandleRange, phases: frozenset[Phase]
+    ) -> tuple[CandleRange, ...]:
+        found: list[CandleRange] = []
+        at = within.start
+        while at < within.end:
+            phase = self.phase_of(instrument, at)
+            end = min(phase.next_transition or within.end, within.end)
+            if phase.phase in phases:
+                found.append(CandleRange(at, end))
+            at = end
+        return tuple(found)
+
 
 class SimpleAccess:
     """A KiteAccess that keeps every token it was given."""

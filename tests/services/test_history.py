@@ -21,14 +21,14 @@ from app.domain.errors import (
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.time import IST
-from app.ports import PhaseSource
-from app.services import history
+from app.services import history, history_fetches
 from app.services.bar_states import is_over
-from app.services.history import HistoryService
+from tests.history.bench import running_history
 from tests.services.fakes import DAY, MONDAY_NOON, SetClock, SetPhases, SteadyCandles, an_instrument, steady_bars
 
 NOW = MONDAY_NOON + timedelta(seconds=30)
 INFY = an_instrument("NSE:INFY")
+WEEKDAYS = SetPhases(always_open=False)
 
 
 def at(text: str) -> datetime:
@@ -46,15 +46,16 @@ async def ask(  # noqa: PLR0913 - everything a question can vary, by keyword
     include_forming: bool = False,
     instrument: Instrument = INFY,
     cost: Cost | None = None,
-    phases: PhaseSource | None = None,
+    hours: SetPhases | None = None,
     now: datetime = NOW,
     deadline: float = 5,
 ) -> CandleSeries:
     """One question to a new service."""
-    service = HistoryService(source or SteadyCandles(), SetClock(now), phases or SetPhases(), deadline=deadline)
-    return await service.candles(
-        instrument, interval, start=start, end=end, last=last, include_forming=include_forming, cost=cost or Cost()
-    )
+    source = source or SteadyCandles()
+    async with running_history(source, SetClock(now), hours or SetPhases(), deadline=deadline) as service:
+        return await service.candles(
+            instrument, interval, start=start, end=end, last=last, include_forming=include_forming, cost=cost or Cost()
+        )
 
 
 async def test_a_range_holds_exactly_its_bars() -> None:
@@ -82,7 +83,7 @@ async def test_a_source_that_sends_more_than_was_asked_changes_nothing() -> None
 async def test_a_year_of_five_minute_bars_takes_four_calls() -> None:
     """365 days in pieces of 100 days, newest first."""
     source = SteadyCandles(listed=at("2026-11-01"))
-    series = await ask(Interval.MINUTE_5, source=source, start=NOW - 365 * DAY)
+    series = await ask(Interval.MINUTE_5, source=source, start=NOW - 365 * DAY, hours=WEEKDAYS)
     assert series.upstream_calls == 4
     assert [span.end for span in source.asked] == sorted((span.end for span in source.asked), reverse=True)
 
@@ -97,8 +98,8 @@ async def test_pieces_join_without_gap_or_overlap() -> None:
 async def test_pieces_are_fetched_a_few_at_a_time() -> None:
     """Never more requests at once than Kite takes in a second."""
     source = SteadyCandles(latency=0.01, listed=at("2026-11-01"))
-    await ask(Interval.MINUTE_5, source=source, start=NOW - 900 * DAY)
-    assert (len(source.asked), source.most_running) == (9, history.PARALLEL)
+    await ask(Interval.MINUTE_5, source=source, start=NOW - 900 * DAY, hours=WEEKDAYS)
+    assert (len(source.asked), source.most_running) == (9, history_fetches.PARALLEL)
 
 
 async def test_the_last_bars_before_now() -> None:
@@ -250,15 +251,15 @@ async def test_an_expired_contract_has_no_history() -> None:
     assert source.asked == []
 
 
-async def test_a_failed_piece_fails_the_answer() -> None:
-    """Part of a range is never passed off as all of it; what was spent is told."""
-    failure = SourceUnavailable("HTTP 503")
-    source = SteadyCandles(failure=failure, fail_before=NOW - 150 * DAY, listed=at("2026-11-01"))
+async def test_a_failed_piece_is_named() -> None:
+    """Part of a range is never passed off as all of it: what is not there is missing, and why is told."""
+    source = SteadyCandles(failure=SourceUnavailable("HTTP 503"), fail_before=NOW - 450 * DAY)
     cost = Cost()
-    with pytest.raises(SourceUnavailable) as caught:
-        await ask(Interval.MINUTE_5, source=source, start=NOW - 365 * DAY, cost=cost)
-    assert caught.value is failure
-    assert 1 <= cost.upstream_calls <= 4
+    series = await ask(Interval.HOUR, source=source, start=NOW - 700 * DAY, cost=cost)
+    assert series.candles[0].time > NOW - 401 * DAY
+    assert [span.end for span in series.missing] == [series.candles[0].time]
+    assert series.problem == "SOURCE_UNAVAILABLE: HTTP 503"
+    assert series.upstream_calls == cost.upstream_calls == 2
 
 
 @pytest.mark.parametrize(
@@ -277,16 +278,7 @@ async def test_the_sources_error_passes_through(failure: MarketDataError, calls:
 async def test_the_deadline_is_a_timeout() -> None:
     """A source that takes too long is a SourceTimeout, not a half answer."""
     with anyio.fail_after(1), pytest.raises(SourceTimeout, match="NSE:INFY"):
-        await ask(Interval.DAY, source=SteadyCandles(latency=5), start=NOW - DAY, deadline=0.02)
-
-
-async def test_cancelling_the_caller_cancels_its_calls() -> None:
-    """A caller that leaves spends no more of the budget."""
-    source = SteadyCandles(latency=0.02, listed=at("2026-11-01"))
-    with anyio.move_on_after(0.01):
-        await ask(Interval.MINUTE_5, source=source, start=NOW - 900 * DAY)
-    await anyio.sleep(0.05)
-    assert len(source.asked) == history.PARALLEL
+        await ask(Interval.DAY, source=SteadyCandles(latency=5), start=NOW - 3 * DAY, deadline=0.02)
 
 
 @settings(max_examples=60, deadline=None)

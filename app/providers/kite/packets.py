@@ -10,12 +10,12 @@ import struct
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.drafts import quick_constructor
 from app.domain.errors import MalformedPayload
 from app.domain.provenance import DataSource
 from app.domain.quotes import Depth, DepthLevel, Quote, StreamMode, price_change
 from app.domain.ticks import Tick
 from app.domain.time import from_epoch
-from app.providers.kite.drafts import quick_constructor
 
 LTP, INDEX_QUOTE, INDEX_FULL, QUOTE, FULL = 8, 28, 32, 44, 184
 """Lengths of the packets that exist."""

@@ -1,0 +1,91 @@
+"""History for a command: the store, the source behind it, and nothing that stays live.
+
+Settings come in; a Library goes to the work of a command. The service may run on the same database meanwhile: both
+store whole spans, so neither disturbs the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+from anyio import to_thread
+
+from app.clock import SystemClock
+from app.domain.errors import LoginRequired, MarketDataError
+from app.ports import CandleStore, Clock
+from app.providers.kite.adapter import Kite, build_kite
+from app.redaction import Secrets
+from app.runtime import Store, kite_config, load_configured_calendar, open_store, require_world
+from app.services.history import HistoryService
+from app.services.instruments import InstrumentService
+from app.services.phases import PhaseService
+from app.settings import Settings
+from app.store.candles import SqlCandleStore
+from app.store.instruments import SqlInstrumentStore
+from app.store.sessions import SqlSessionStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What a command reads history with."""
+
+    instruments: InstrumentService
+    history: HistoryService
+    candles: CandleStore
+    clock: Clock
+
+
+async def with_library(settings: Settings, secrets: Secrets, work: Callable[[Library], Awaitable[T]]) -> T:
+    """What the work returns. The master is there and of today; the session is the one that the service saved.
+
+    Raises MarketDataError, of the work or of a master that could not be had.
+    """
+    clock = SystemClock()
+    async with open_store(settings, clock) as store:
+        await require_world(store.settings, settings.source)
+        kite = await to_thread.run_sync(lambda: build_kite(kite_config(settings), clock=clock))
+        try:
+            grant = await SqlSessionStore(store.database, store.sealer, clock).load()
+            secrets.add(grant.access_token if grant else None)
+            kite.tokens.replace(grant.access_token if grant else None)
+            library = await to_thread.run_sync(_join, settings, store, kite, clock)
+            await library.instruments.load()
+            if library.instruments.status.stale:
+                await library.instruments.sync()
+            return await _work_beside(library, work)
+        finally:
+            kite.close()
+
+
+def remedy(error: MarketDataError) -> str:
+    """The error in one line for a person in a terminal."""
+    if isinstance(error, LoginRequired):
+        return f"{error.code}: {error.message}, then run this again"
+    return f"{error.code}: {error.message}"
+
+
+def _join(settings: Settings, store: Store, kite: Kite, clock: Clock) -> Library:
+    """Blocking, since the calendar is read."""
+    instruments = InstrumentService(SqlInstrumentStore(store.database, clock), kite.instruments, store.settings, clock)
+    phases = PhaseService(load_configured_calendar(settings.calendar), instruments.has_derivatives)
+    candles = SqlCandleStore(store.database, clock)
+    return Library(instruments, HistoryService(kite.candles, candles, clock, phases), candles, clock)
+
+
+async def _work_beside(library: Library, work: Callable[[Library], Awaitable[T]]) -> T:
+    """The work, while the history service carries out its requests. Its error comes out as it is, in no group."""
+    results: list[T] = []
+    failures: list[MarketDataError] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(library.history.run)
+        try:
+            results.append(await work(library))
+        except MarketDataError as error:
+            failures.append(error)
+        tasks.cancel_scope.cancel()
+    if failures:
+        raise failures[0]
+    return results[0]

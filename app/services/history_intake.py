@@ -1,0 +1,99 @@
+"""One upstream request and what becomes of its bars: compared, stored, remembered.
+
+Comes in: a fetch whose turn it is. Goes out: settled bars in the store, newer ones in the memory of tails. Called by
+the fetch desk.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from app.domain.candles import INTRADAY_MINUTES, Candle, CandleRange, Interval
+from app.domain.instruments import Instrument
+from app.ports import CandleSource, CandleStore, Clock, Coverage
+from app.services.expectation import TradingHours
+from app.services.history_drift import CheckedSeries, has_drifted
+from app.services.history_fetches import Fetch
+from app.services.history_hours import over_until, settled_until
+from app.services.history_tail import Tail, Tails
+
+STORED = (*INTRADAY_MINUTES, Interval.DAY)
+"""Intervals that are stored; weeks and months are made of days for each answer."""
+
+OnDrift = Callable[[str, Interval], None]
+"""Told of each stored series that was found to be out of date: instrument id, interval."""
+
+log = structlog.get_logger()
+
+
+class Intake:
+    """From a source into a store."""
+
+    def __init__(  # noqa: PLR0913 - what it joins
+        self,
+        source: CandleSource,
+        store: CandleStore,
+        hours: TradingHours,
+        clock: Clock,
+        *,
+        tails: Tails,
+        checked: CheckedSeries,
+        on_drift: OnDrift,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._hours = hours
+        self._clock = clock
+        self._tails = tails
+        self._checked = checked
+        self._on_drift = on_drift
+
+    async def perform(self, fetch: Fetch) -> None:
+        """One request; its final bars are stored with the span that is known now. Raises what the source raises."""
+        sent_at, monotonic = self._clock.now(), self._clock.monotonic()
+        asked = self._asked(fetch)
+        answer = await self._source.candles(fetch.instrument, fetch.interval, asked)
+        fetch.calls = 1
+        bars = _inside(answer, asked)
+        if fetch.overlap:
+            await self._compare(fetch, bars)
+        settled = settled_until(self._hours, fetch.instrument, fetch.interval, sent_at)
+        known = CandleRange(asked.start, min(asked.end, settled))
+        if known.start < known.end:
+            final = [bar for bar in bars if bar.time < known.end]
+            await self._store.save(*fetch.key, final, Coverage(known, self._source.source, sent_at))
+        if fetch.to_now:
+            newest = tuple(bar for bar in bars if bar.time >= settled)
+            over = over_until(self._hours, fetch.instrument, fetch.interval, sent_at)
+            self._tails.put(fetch.key, Tail(newest, max(settled, asked.start), sent_at, monotonic, over))
+
+    def _asked(self, fetch: Fetch) -> CandleRange:
+        """The span, up to this moment if it reaches to the newest bar: it may have waited."""
+        longest = self._source.longest_span(fetch.interval)
+        if not fetch.to_now or longest is None:
+            return fetch.span
+        return CandleRange(fetch.span.start, min(max(fetch.span.end, self._clock.now()), fetch.span.start + longest))
+
+    async def _compare(self, fetch: Fetch, bars: Sequence[Candle]) -> None:
+        """Drops what is stored of the instrument if it is not what the source says today."""
+        now = self._clock.now()
+        if self._checked.is_checked(fetch.key, now):
+            return
+        if has_drifted(fetch.overlap, bars):
+            await self._forget(fetch.instrument, fetch.interval)
+        self._checked.mark(fetch.key, now)
+
+    async def _forget(self, instrument: Instrument, found_in: Interval) -> None:
+        dropped = 0
+        for interval in STORED:
+            dropped += await self._store.drop(instrument.id, interval)
+            self._tails.forget((instrument.id, interval))
+            self._checked.mark((instrument.id, interval), self._clock.now())
+        log.warning("candles_drifted", instrument=instrument.id, interval=found_in.value, dropped=dropped)
+        self._on_drift(instrument.id, found_in)
+
+
+def _inside(bars: Sequence[Candle], span: CandleRange) -> list[Candle]:
+    """The bars that open in the span, each once, oldest first: what a source sends beyond belongs to another fetch."""
+    found = {bar.time: bar for bar in bars if span.start <= bar.time < span.end}
+    return [found[time] for time in sorted(found)]

@@ -1,0 +1,119 @@
+"""What of a want the store has, and what is to be asked for.
+
+Comes in: a want. Goes out: a Survey, after everything that finer bars can fill was filled. Called by the archive.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.candle_merge import bar_end, period_start
+from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.spans import subtract
+from app.ports import CandleStore, Clock, Coverage
+from app.services.expectation import TradingHours
+from app.services.history_derive import Derivation
+from app.services.history_drift import OVERLAP_BARS, CheckedSeries
+from app.services.history_hours import over_until, settled_until, shut_spans, trades_in
+from app.services.history_plan import adjoining, gaps
+from app.services.history_spans import LONGEST_BREAK
+from app.services.history_tail import Tail, Tails
+from app.services.history_want import Effort, Want
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the store said of a want."""
+
+    span: CandleRange
+    """What shall be known: up to the last settled bar, or up to now."""
+    settled: datetime
+    """From here on bars may still change."""
+    coverage: Sequence[Coverage]
+    shut: Sequence[CandleRange] = ()
+    gaps: Sequence[CandleRange] = ()
+    overlaps: Mapping[datetime, tuple[Candle, ...]] = field(default_factory=dict)
+    """Bars to compare with the source, by the beginning of the gap that they adjoin."""
+
+
+class Surveyor:
+    """Looks at one store, and at the memory of tails and of checks."""
+
+    def __init__(
+        self, store: CandleStore, hours: TradingHours, clock: Clock, *, tails: Tails, checked: CheckedSeries
+    ) -> None:
+        self._store = store
+        self._hours = hours
+        self._clock = clock
+        self._tails = tails
+        self._checked = checked
+        self._derivation = Derivation(store, hours)
+
+    async def survey(self, want: Want, effort: Effort) -> Survey:
+        """The gaps of a want. A warm one takes one question to the store."""
+        settled = settled_until(self._hours, want.instrument, want.interval, want.began)
+        span = CandleRange(want.span.start, self._end(want, settled))
+        coverage = await self._coverage(want, span)
+        if not subtract(span, [known.span for known in coverage]):
+            return Survey(span, settled, coverage)
+        around = CandleRange(span.start - LONGEST_BREAK, span.end)
+        shut = shut_spans(self._hours, want.instrument, want.interval, around)
+        found = gaps(span, [known.span for known in coverage], shut)
+        if await self._derive(want, found, settled):
+            effort.changed = True
+            coverage = await self._coverage(want, span)
+            found = gaps(span, [known.span for known in coverage], shut)
+        overlaps = {gap.start: await self._overlap(want, gap, coverage, shut) for gap in found}
+        return Survey(span, settled, coverage, shut, found, overlaps)
+
+    def tail_of(self, want: Want) -> Tail | None:
+        """The bars that are not settled, if they count and are as good as new ones.
+
+        They are if no bar ended since, and they are young, or younger than the want.
+        """
+        tail = self._tails.find(want.key)
+        if tail is None or not self._needs_tail(want):
+            return None
+        if tail.over_until < over_until(self._hours, want.instrument, want.interval, want.began):
+            return None
+        return tail if tail.sent_at >= want.began or tail.is_young(self._clock.monotonic()) else None
+
+    def _end(self, want: Want, settled: datetime) -> datetime:
+        """Up to where bars are to be asked for."""
+        if not self._needs_tail(want) or self.tail_of(want) is not None:
+            return min(want.span.end, settled)
+        if want.interval.minutes is not None:
+            return want.began
+        return bar_end(period_start(want.began, Interval.DAY), Interval.DAY)
+
+    def _needs_tail(self, want: Want) -> bool:
+        """Whether there may be bars that count and are not settled."""
+        settled = settled_until(self._hours, want.instrument, want.interval, want.began)
+        over = over_until(self._hours, want.instrument, want.interval, want.began)
+        end = min(want.span.end, want.began if want.forming else over, want.began)
+        return trades_in(self._hours, want.instrument, CandleRange(settled, end))
+
+    async def _coverage(self, want: Want, span: CandleRange) -> list[Coverage]:
+        if span.start >= span.end:
+            return []
+        around = CandleRange(span.start - LONGEST_BREAK, span.end)
+        return await self._store.coverage(want.instrument.id, want.interval, around)
+
+    async def _derive(self, want: Want, found: Sequence[CandleRange], settled: datetime) -> bool:
+        """Whether a gap could be filled from finer bars."""
+        filled = False
+        for gap in found:
+            over = CandleRange(gap.start, min(gap.end, settled))
+            if over.start < over.end and await self._derivation.fill(want.instrument, want.interval, over):
+                filled = True
+        return filled
+
+    async def _overlap(
+        self, want: Want, gap: CandleRange, coverage: Sequence[Coverage], shut: Sequence[CandleRange]
+    ) -> tuple[Candle, ...]:
+        """Stored bars to compare with the source, if that is due before more are put beside them."""
+        before = adjoining(gap, coverage, shut)
+        if before is None or not self._checked.is_due(want.key, before, self._clock.now()):
+            return ()
+        bars = await self._store.last_bars(*want.key, before=gap.start, count=OVERLAP_BARS)
+        return tuple(bar for bar in bars if before.span.start <= bar.time)

@@ -1,0 +1,57 @@
+"""The newest bars of a series, which are not settled yet: asked for as often as is worth it, never stored.
+
+Comes in: what a source sent beyond the settled bars. Goes out: the same, for a few seconds, to everybody who asks for
+the chart. Called by the archive.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.candles import Candle
+from app.services.history_drift import SeriesKey
+
+TAIL_SECONDS = 3.0
+"""How often the open bar of a series is asked for at most, for all users together: one chart may not take more than a
+tenth of Kite's 3 requests a second. In between, a page that polls gets the same bar again."""
+MAX_TAILS = 2_000
+"""Series whose newest bars are remembered, a few hundred bytes each; 3 requests a second keep nine of them fresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The bars that open at `start` or later, as they were at `sent_at`."""
+
+    bars: tuple[Candle, ...]
+    start: datetime
+    sent_at: datetime
+    sent_monotonic: float
+    """The same on the clock that never jumps, in seconds."""
+    over_until: datetime
+    """Which bars were over when it was asked for: once another one is, this is of no use."""
+
+    def is_young(self, monotonic: float) -> bool:
+        """Whether asking again is not worth it yet."""
+        return monotonic - self.sent_monotonic < TAIL_SECONDS
+
+
+class Tails:
+    """The newest tail of each series. Bounded: the one that was put longest ago is forgotten first."""
+
+    def __init__(self) -> None:
+        self._tails: OrderedDict[SeriesKey, Tail] = OrderedDict()
+
+    def find(self, key: SeriesKey) -> Tail | None:
+        """The newest tail, however old."""
+        return self._tails.get(key)
+
+    def put(self, key: SeriesKey, tail: Tail) -> None:
+        """Keep a tail in the place of the last one."""
+        self._tails[key] = tail
+        self._tails.move_to_end(key)
+        if len(self._tails) > MAX_TAILS:
+            self._tails.popitem(last=False)
+
+    def forget(self, key: SeriesKey) -> None:
+        """Drop a tail that is wrong."""
+        self._tails.pop(key, None)

@@ -1,0 +1,1 @@
+"""Indicators over candles: numpy in, numpy out, and the service that brings the bars which come before."""

@@ -1,0 +1,336 @@
+"""One live series: an instrument's bars of one interval, built once for everybody who follows them.
+
+In: the feed's ticks, and the history service for what the ticks cannot tell. Out: bars into the mailboxes of its
+subscribers. `LiveCandles` starts it for the first subscriber and ends it after the last.
+
+Three tasks. One reads ticks. One watches the clock, and ends bars in which no tick comes any more. One asks the
+history: for the forming bar where its beginning was not seen (at the start, and after a break of the feed), for the
+bars of the break, and for the official bar of each that ended. It asks about the forming bar only while ticks arrive:
+the answer is of use only together with the ticks around it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import anyio
+import structlog
+
+from app.domain.bar_building import BarBuilder, BuiltBar
+from app.domain.bar_slots import BarHours, BarSlots
+from app.domain.candles import Candle, CandleSeries, CandleState, Interval
+from app.domain.errors import MarketDataError
+from app.domain.feeds import FeedState
+from app.domain.instruments import Instrument
+from app.domain.provenance import Cost
+from app.ports import Clock
+from app.streaming.bars_alarm import Alarm, Sleep
+from app.streaming.bars_ledger import BarLedger
+from app.streaming.bars_mailbox import BarMailbox
+from app.streaming.feed import LiveFeed
+from app.streaming.tickbox import TickMailbox
+
+GRACE = timedelta(seconds=1)
+"""How long the clock waits for the last ticks of a bar: exchanges stamp whole seconds, and packets take 0.1 s. The next
+bar's first tick ends it earlier."""
+SETTLE_DELAY = timedelta(seconds=6)
+"""After its end a bar of minutes may change for some seconds at the broker; the history service stores it after 5."""
+DAY_SETTLE_DELAY = timedelta(minutes=30, seconds=6)
+"""The same of a day, week or month: until 16:00 the closing session adds to it; stored after 30 minutes."""
+ANSWER_AGE = timedelta(seconds=3)
+"""The history service gives everybody the same forming bar for so long: an answer that took no request may be as old,
+from before our first tick. It is shown, and asked for again."""
+FIRST_TICK_PATIENCE = 1.0
+"""Seconds that a snapshot waits for the stream's first packet; a running one brings it within 0.1 s."""
+LONGEST_NAP = 60.0
+"""Seconds after which the clock is looked at again, in case the machine's was corrected."""
+SHORTEST_PAUSE = timedelta(seconds=1)
+"""Between two questions of one series, whatever happens."""
+LONGEST_PAUSE = timedelta(seconds=60)
+"""Between two questions while the source fails."""
+
+log = structlog.get_logger()
+
+
+class History(Protocol):
+    """Bars on request, as `app.services.history.HistoryService` has them."""
+
+    async def candles(  # noqa: PLR0913 - the arguments of the GraphQL field, by keyword
+        self,
+        instrument: Instrument,
+        interval: Interval,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        last: int | None,
+        include_forming: bool,
+        cost: Cost,
+    ) -> CandleSeries:
+        """Bars that open in [start, end), or the `last` ones that open before `end`. Raises MarketDataError."""
+        ...
+
+
+class LiveSeries:
+    """The bars of one instrument and interval as they form, end and are corrected.
+
+    Bounded by the ledger and by each subscriber's mailbox; no subscriber is waited for. `run` can be cancelled and
+    started again: what happened in between is filled like any other break. For one event loop.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it joins
+        self,
+        instrument: Instrument,
+        interval: Interval,
+        *,
+        feed: LiveFeed,
+        history: History,
+        hours: BarHours,
+        clock: Clock,
+        sleep: Sleep,
+        settling: anyio.CapacityLimiter,
+    ) -> None:
+        """`settling` limits the questions for official bars over all series."""
+        self.instrument = instrument
+        self.interval = interval
+        self.ready = anyio.Event()
+        """The present bar is known, or will not be soon."""
+        self.boxes: dict[BarMailbox, int] = {}
+        """The subscribers, with the length of the snapshot that each wants."""
+        self._feed = feed
+        self._history = history
+        self._clock = clock
+        self._sleep = sleep
+        self._settling = settling
+        self._slots = BarSlots(instrument, interval, hours)
+        self._builder = BarBuilder(self._slots.at)
+        delay = DAY_SETTLE_DELAY if interval.minutes is None else SETTLE_DELAY
+        self._ledger = BarLedger(tick_size=instrument.tick_size, delay=delay)
+        self._shown: Candle | None = None
+        """The forming bar as it was told last."""
+        self._hole: datetime | None = None
+        """From here on bars may lack ticks; None: nowhere."""
+        self._breaks = 0
+        self._watching_from: datetime | None = None
+        """When the first tick since the last break came, by our clock."""
+        self._again_at: datetime | None = None
+        """When to ask once more for a forming bar of which the answer may have been old."""
+        self._not_before = clock.now()
+        self._failures = 0
+        self._failure: MarketDataError | None = None
+        """Why the stream does not carry the instrument."""
+        self._closing, self._asking = Alarm(sleep), Alarm(sleep)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether `bars` lack nothing from the first of them on."""
+        forming = self._builder.forming
+        return self._builder.watching and self._hole is None and (forming is None or forming.whole)
+
+    @property
+    def bars(self) -> list[Candle]:
+        """The newest bars as they were told last, the forming one included if it is whole; oldest first."""
+        forming = self._builder.forming
+        if forming is None or not forming.whole or forming.candle is None:
+            return self._ledger.told
+        return [*self._ledger.told, forming.candle]
+
+    def join(self, box: BarMailbox, snapshot: int) -> None:
+        """The box gets the forming bar at once, and every change from now on."""
+        self.boxes[box] = snapshot
+        if self._failure is not None:
+            box.fail(self._failure)
+        forming = self._builder.forming
+        if forming is not None and forming.whole and forming.candle is not None:
+            box.put_forming(forming.candle)
+
+    async def run(self) -> None:
+        """Follow the stream until cancelled; returns at once if the feed does not carry the instrument."""
+        with self._feed.tick_stream([self.instrument]) as box:
+            refusal = box.rejected.get(self.instrument.id)
+            if refusal is not None:
+                self._fail(refusal)
+                return
+            self._interrupt()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._read, box)
+                tasks.start_soon(self._watch_clock)
+                tasks.start_soon(self._ask)
+                tasks.start_soon(self._lose_patience)
+
+    # ------------------------------------------------------------ ticks and time
+
+    async def _read(self, box: TickMailbox) -> None:
+        while True:
+            changes = await box.take()
+            if changes.missed:
+                self._interrupt()
+            for tick in changes.ticks:
+                self._end(self._builder.add(tick))
+            if changes.ticks and self._watching_from is None:
+                self._watching_from = self._clock.now()
+            self._show()
+            if self._builder.watching and not self._must_fill(self._clock.now()):
+                self.ready.set()
+            self._closing.ring()
+            self._asking.ring()
+
+    async def _watch_clock(self) -> None:
+        while True:
+            forming = self._builder.forming
+            left = None if forming is None else (forming.slot.closes + GRACE - self._clock.now()).total_seconds()
+            if left is None or left > 0:
+                await self._closing.wait(None if left is None else min(left, LONGEST_NAP))
+                continue
+            self._end(self._builder.advance(self._clock.now() - GRACE))
+            self._asking.ring()
+
+    async def _lose_patience(self) -> None:
+        if self._feed.status.state is FeedState.LIVE:
+            await self._sleep(FIRST_TICK_PATIENCE)
+        if not self._builder.watching:
+            self.ready.set()
+
+    def _interrupt(self) -> None:
+        last = self._builder.last_at
+        if last is not None:
+            slot = self._slots.at(last)
+            since = last if slot is None else slot.opens
+            self._hole = since if self._hole is None else min(self._hole, since)
+        self._breaks += 1
+        self._watching_from = self._again_at = None
+        self._builder.interrupt()
+
+    # ------------------------------------------------------------ what the ticks cannot tell
+
+    async def _ask(self) -> None:
+        while True:
+            at = self._next_question()
+            left = None if at is None else (at - self._clock.now()).total_seconds()
+            if left is None or left > 0:
+                await self._asking.wait(None if left is None else min(left, LONGEST_NAP))
+                continue
+            await self._question()
+
+    def _next_question(self) -> datetime | None:
+        now = self._clock.now()
+        if self._must_fill(now):
+            return max(now, self._not_before)
+        waits = [at for at in (self._again_at, self._ledger.next_due) if at is not None]
+        return max(min(waits), self._not_before) if waits else None
+
+    def _must_fill(self, now: datetime) -> bool:
+        """Whether the present bar, or those of a break, must be asked for."""
+        forming = self._builder.forming
+        if not self._builder.watching:
+            return False
+        again = self._again_at is not None and self._again_at <= now
+        return again or self._hole is not None or (forming is not None and not forming.whole)
+
+    async def _question(self) -> None:
+        filling = self._must_fill(self._clock.now())
+        if filling:
+            await self._fetch(filling=True)
+        else:
+            async with self._settling:
+                await self._fetch(filling=False)
+        self.ready.set()
+
+    async def _fetch(self, *, filling: bool) -> None:
+        asked_at, breaks = self._clock.now(), self._breaks
+        starts = [at for at in (self._hole if filling else None, self._ledger.first_due(asked_at)) if at is not None]
+        start = min(starts, default=None)
+        if start is None and not filling:
+            return
+        if filling:
+            self._builder.mark()
+        try:
+            series = await self._history.candles(
+                self.instrument,
+                self.interval,
+                start=start,
+                end=None,
+                last=self._longest_snapshot() if start is None else None,
+                include_forming=filling,
+                cost=Cost(),
+            )
+        except MarketDataError as error:
+            self._failed(f"{error.code}: {error.message}")
+            return
+        for box in self.boxes:
+            box.spend(series.upstream_calls)
+        self._take_ended(series, asked_at, start)
+        if filling:
+            self._take_forming(series, asked_at, unbroken=breaks == self._breaks)
+        if series.problem is not None:
+            self._failed(series.problem)
+        else:
+            self._failures, self._not_before = 0, self._clock.now() + SHORTEST_PAUSE
+            self._tell(self._ledger.missed(asked_at))
+        self._show()
+        self._closing.ring()
+
+    def _longest_snapshot(self) -> int:
+        """What the subscribers will ask for is fetched along: it is one request for all."""
+        return 1 if self.ready.is_set() else max(self.boxes.values(), default=1) or 1
+
+    def _take_ended(self, series: CandleSeries, asked_at: datetime, start: datetime | None) -> None:
+        """Without `start` the bars are those of snapshots, and nobody is told."""
+        for bar in series.candles:
+            if bar.state is CandleState.FORMING:
+                continue
+            slot = self._slots.of_bar(bar.time)
+            if not self._ledger.is_official(slot, asked_at):
+                self._ledger.expect(slot, bar if start is None else None)
+            elif start is not None:
+                told = self._ledger.official(bar)
+                self._tell([] if told is None else [told])
+
+    def _take_forming(self, series: CandleSeries, asked_at: datetime, *, unbroken: bool) -> None:
+        forming = next((bar for bar in series.candles if bar.state is CandleState.FORMING), None)
+        slot = self._slots.at(asked_at) if forming is None else self._slots.of_bar(forming.time)
+        if slot is not None and (forming is not None or series.problem is None):
+            self._end(self._builder.seed(slot, forming))
+        if unbroken and series.problem is None:
+            self._hole = self._again_at = None
+            fresh_from = (self._watching_from or asked_at) + ANSWER_AGE
+            if series.upstream_calls == 0 and forming is not None and asked_at < fresh_from:
+                self._again_at = fresh_from
+
+    def _failed(self, problem: str) -> None:
+        pause = min(SHORTEST_PAUSE * 2**self._failures, LONGEST_PAUSE)
+        self._failures = min(self._failures + 1, 10)
+        self._not_before = self._clock.now() + pause
+        log.warning(
+            "live_candles_not_fetched",
+            instrument=self.instrument.id,
+            interval=self.interval.value,
+            problem=problem,
+            again_in_seconds=pause.total_seconds(),
+        )
+
+    # ------------------------------------------------------------ to the subscribers
+
+    def _end(self, ended: Iterable[BuiltBar]) -> None:
+        for built in ended:
+            shown = self._shown is not None and self._shown.time == built.slot.opens
+            told = self._ledger.end(built, shown=shown)
+            self._tell([] if told is None else [told])
+
+    def _tell(self, bars: Iterable[Candle]) -> None:
+        for bar in bars:
+            for box in self.boxes:
+                box.put_ended(bar)
+
+    def _show(self) -> None:
+        forming = self._builder.forming
+        if forming is None or not forming.whole or forming.candle is None or forming.candle == self._shown:
+            return
+        self._shown = forming.candle
+        for box in self.boxes:
+            box.put_forming(forming.candle)
+
+    def _fail(self, error: MarketDataError) -> None:
+        self._failure = error
+        self.ready.set()
+        for box in self.boxes:
+            box.fail(error)

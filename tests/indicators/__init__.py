@@ -1,0 +1,1 @@
+"""Indicators: what they compute, what they accept, what they fetch."""
