@@ -164,9 +164,10 @@ async def is_ready(url: str) -> bool:
     """True as soon as everything is there, instruments and stream included; False if that takes too long."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         with anyio.move_on_after(READY_SECONDS):
-            while (await client.get(READY_PATH)).json()["status"] != "ready":
+            while True:
+                if (await client.get(READY_PATH)).json()["status"] == "ready":
+                    return True
                 await anyio.sleep(POLL_SECONDS)
-            return True
     return False
 
 
