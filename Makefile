@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run demo test check sdl readme lock format clean
+.PHONY: help run demo test check bench sdl readme lock format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -29,6 +29,10 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/python -m tools.check_migrations
 	$(BIN)/python -m tools.check_readme
 	$(BIN)/python -m tools.check_house
+
+bench: $(VENV)/dev.stamp ## Measure what must be fast, on SQLite and PostgreSQL
+	$(BIN)/python -m bench.master
+	$(BIN)/python -m bench.intake
 
 sdl: $(VENV)/dev.stamp ## Write schema/schema.graphql anew
 	$(BIN)/python -m tools.check_sdl --write
