@@ -91,7 +91,7 @@ def test_an_empty_catalogue_says_that_nothing_is_loaded():
     empty = InstrumentCatalogue(())
     assert not empty
     assert empty.search("infy") == []
-    with pytest.raises(UnknownInstrument, match="the instrument master has not been loaded"):
+    with pytest.raises(SourceUnavailable, match="the instrument master has not been loaded"):
         empty.require("NSE:INFY", NOVEMBER)
 
 
