@@ -3,6 +3,8 @@
 A Runtime comes in; checks for `/health/ready` and a ServiceState for `/metrics` go out. Called by `app.main`.
 """
 
+from functools import partial
+
 from app.domain.feeds import FeedState
 from app.http.health import Check, CheckResult
 from app.metrics import ServiceState
@@ -12,31 +14,39 @@ from app.store.migrate import is_migrated
 
 def readiness_checks(runtime: Runtime) -> list[Check]:
     """Database, migrations, instruments, feed: what must be there, and what the service can do without for a while."""
+    checks = (_database, _migrations, _instruments, _feed)
+    return [Check(check.__name__.removeprefix("_"), partial(check, runtime)) for check in checks]
 
-    async def database() -> CheckResult:
-        await runtime.database.ping()
+
+async def _database(runtime: Runtime) -> CheckResult:
+    if await runtime.database.answers():
         return CheckResult("database", ok=True)
+    reason = "the database does not answer: prices go on, logins and syncs are lost at a restart"
+    return CheckResult("database", ok=True, degraded=True, reason=reason)
 
-    async def migrations() -> CheckResult:
-        if await is_migrated(runtime.database):
-            return CheckResult("migrations", ok=True)
-        return CheckResult("migrations", ok=False, reason="run: kite-services migrate")
 
-    async def instruments() -> CheckResult:
-        status = runtime.instruments.status
-        if not status.total:
-            reason = status.last_error or "the first sync of the instrument master is under way"
-            return CheckResult("instruments", ok=False, reason=reason)
-        late = "this morning's instrument master has not come yet; the last one is in use" if status.stale else None
-        return CheckResult("instruments", ok=True, degraded=status.stale, reason=status.last_error or late)
+async def _migrations(runtime: Runtime) -> CheckResult:
+    if not await runtime.database.answers():
+        return CheckResult("migrations", ok=True, degraded=True, reason="the database cannot be asked")
+    if await is_migrated(runtime.database):
+        return CheckResult("migrations", ok=True)
+    return CheckResult("migrations", ok=False, reason="run: kite-services migrate")
 
-    async def feed() -> CheckResult:
-        (provider,) = runtime.providers.providers()
-        is_live = provider.state is FeedState.LIVE
-        reason = None if is_live else provider.message or provider.state.value
-        return CheckResult("feed", ok=True, degraded=not is_live, reason=reason)
 
-    return [Check(check.__name__, check) for check in (database, migrations, instruments, feed)]
+async def _instruments(runtime: Runtime) -> CheckResult:
+    status = runtime.instruments.status
+    if not status.total:
+        reason = status.last_error or "the first sync of the instrument master is under way"
+        return CheckResult("instruments", ok=False, reason=reason)
+    late = "this morning's instrument master has not come yet; the last one is in use" if status.stale else None
+    return CheckResult("instruments", ok=True, degraded=status.stale, reason=status.last_error or late)
+
+
+async def _feed(runtime: Runtime) -> CheckResult:
+    (provider,) = runtime.providers.providers()
+    is_live = provider.state is FeedState.LIVE
+    reason = None if is_live else provider.message or provider.state.value
+    return CheckResult("feed", ok=True, degraded=not is_live, reason=reason)
 
 
 def service_state(runtime: Runtime, *, connections: int, running_operations: int) -> ServiceState:

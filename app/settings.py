@@ -107,9 +107,10 @@ class Settings(BaseSettings):
 
     @property
     def source(self) -> DataSource:
-        """KITE only if both of its addresses are the broker's own; what else speaks its wire is SANDBOX.
+        """KITE only if both of its addresses are the broker's own, by TLS; what else speaks its wire is SANDBOX.
 
         Labels cannot be set by hand: a simulated price that calls itself real is the worst bug we could have.
         """
-        hosts = {urlsplit(self.kite_api_url).hostname, urlsplit(self.kite_ticker_url).hostname}
-        return DataSource.KITE if hosts <= KITE_HOSTS else DataSource.SANDBOX
+        api, ticker = urlsplit(self.kite_api_url), urlsplit(self.kite_ticker_url)
+        is_kite = {api.hostname, ticker.hostname} <= KITE_HOSTS and (api.scheme, ticker.scheme) == ("https", "wss")
+        return DataSource.KITE if is_kite else DataSource.SANDBOX

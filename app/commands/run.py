@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import httpx
 import typer
 from anyio.abc import Process
 from pydantic import SecretStr
@@ -28,6 +29,10 @@ from app.main import create_app
 from app.sandbox.settings import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from app.settings import Settings
 
+READY_PATH = "/health/ready"
+READY_SECONDS = 15.0
+"""The sandbox's master takes a second; what takes longer than this is told, not waited for."""
+POLL_SECONDS = 0.1
 ALWAYS_OPEN = "always-open"
 CALENDARS = (ALWAYS_OPEN, "indian")
 KITE_SETTINGS = ("kite_api_key", "kite_api_secret", "kite_api_url", "kite_login_url", "kite_ticker_url")
@@ -153,7 +158,20 @@ class Both:
             await log_in(service.local_url, public=self._plan.settings.base_url)
         except LoginFailed as failure:
             self._console.print(f"[red]The first login failed:[/] {failure}. Open {service.local_url}{LOGIN_PATH}")
+        if not await is_ready(service.local_url):
+            self._console.print(f"[yellow]Not all is ready yet:[/] see {service.local_url}{READY_PATH}")
         self._console.print(_panel(self._plan, service.local_url))
+
+
+async def is_ready(url: str) -> bool:
+    """True as soon as everything is there, instruments and stream included; False if that takes too long."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        with anyio.move_on_after(READY_SECONDS):
+            while True:
+                if (await client.get(READY_PATH)).json()["status"] == "ready":
+                    return True
+                await anyio.sleep(POLL_SECONDS)
+    return False
 
 
 def _tell(message: str) -> bool:

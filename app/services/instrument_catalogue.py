@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from app.domain.errors import InvalidInput, UnknownInstrument
+from app.domain.errors import InvalidInput, SourceUnavailable, UnknownInstrument
 from app.domain.instruments import Instrument, InstrumentFilter, InstrumentMatch, parse_instrument_id
 from app.services.instrument_hints import near_ids
 from app.services.instrument_index import InstrumentIndex
@@ -85,7 +85,8 @@ class InstrumentCatalogue:
         """The instrument that can be asked for today.
 
         Raises InvalidInput for what is no id, UnknownInstrument, with near matches, for what does not exist or has
-        expired: an expired contract's token may belong to another one by now.
+        expired: an expired contract's token may belong to another one by now; SourceUnavailable before the
+        first master.
         """
         found = self._by_id.get(instrument_id)
         if found is None:
@@ -94,13 +95,15 @@ class InstrumentCatalogue:
             raise UnknownInstrument(f"{instrument_id} expired on {found.expiry.isoformat()}; use a later contract")
         return found
 
-    def _unknown(self, instrument_id: str) -> UnknownInstrument | InvalidInput:
+    def _unknown(self, instrument_id: str) -> UnknownInstrument | InvalidInput | SourceUnavailable:
         try:
             exchange, symbol = parse_instrument_id(instrument_id)
         except InvalidInput as error:
             return error
         if not self._instruments:
-            return UnknownInstrument(f"{instrument_id} is not known yet: the instrument master has not been loaded")
+            return SourceUnavailable(
+                f"{instrument_id} is not known yet: the instrument master has not been loaded; ask again in a moment"
+            )
         near = near_ids(exchange, symbol, index=self._index, instruments=self._instruments, by_id=self._by_id)
         hint = f"did you mean {' or '.join(near)}?" if near else "look it up with searchInstruments"
         return UnknownInstrument(f"there is no instrument {instrument_id}; {hint}")

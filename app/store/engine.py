@@ -12,6 +12,7 @@ import anyio.to_thread
 import asyncpg  # type: ignore[import-untyped]  # it ships none
 from sqlalchemy import event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -48,6 +49,14 @@ class Database:
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction: committed when the block ends, rolled back when it raises."""
         return self.engine.begin()
+
+    async def answers(self) -> bool:
+        """Whether the database can be asked at this moment."""
+        try:
+            await self.ping()
+        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            return False
+        return True
 
     async def ping(self) -> None:
         """Returns if the database answers. Raises what the driver raises."""

@@ -49,8 +49,9 @@ class Limits:
     """Root fields after fragments are expanded; each may start an upstream request."""
     max_fragments: int = 200
     """Fragment definitions; component-based pages generate some dozens."""
-    max_cost: int = 250_000
-    """Fields that may be completed. A year of 5-minute candles with 6 fields each is 112,500, about half a second."""
+    max_cost: int = 320_000
+    """Fields that may be completed: the longest answer there is, 50,000 bars with 6 columns. A year of 5-minute bars
+    with 6 fields each is 112,500, about half a second."""
     max_validation_errors: int = 10
     """Nobody reads more, and each costs a message."""
     max_coercion_errors: int = 10

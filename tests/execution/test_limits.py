@@ -1,15 +1,14 @@
-"""Documents that are too much are refused, with the limit and the value, in milliseconds."""
-
-import time
+"""Documents that are too much are refused, with the limit and the value, for little work."""
 
 import pytest
 from graphql import get_introspection_query
 
 from schema.execution.limits import Limits
 from tests.execution.conftest import Bench
+from tests.support.steps import within
 
-SOON = 0.5
-"""Seconds of this thread's CPU; most take 10 ms. Plain Strawberry took 167 s for the first of these documents."""
+LINEAR = 100
+"""Calls of functions for each character; most take 15. Plain Strawberry took 167 s for the first of these documents."""
 
 
 def fragment_bomb(levels: int) -> str:
@@ -41,27 +40,23 @@ AMPLIFIERS = {
 
 
 @pytest.mark.parametrize("name", AMPLIFIERS)
-def test_amplifying_document_is_refused_soon(name: str):
+def test_amplifying_document_is_refused_for_linear_work(name: str):
     """Neither analysis nor validation follows the expansion."""
     bench = Bench(limits={"max_cost": 3000})
-    started = time.thread_time()
 
-    failure = bench.refused(AMPLIFIERS[name])
+    failure = within(LINEAR * len(AMPLIFIERS[name]), lambda: bench.refused(AMPLIFIERS[name]))
 
-    assert time.thread_time() - started < SOON
     assert failure["code"].startswith("DOCUMENT_TOO_")
 
 
-def test_the_1018_byte_bomb_is_refused_in_milliseconds(bench: Bench):
+def test_the_1018_byte_bomb_is_refused_for_linear_work(bench: Bench):
     """The document that stopped the service this replaces for 167 s."""
     bomb = fragment_bomb(18)
     bomb += "#" * (1018 - len(bomb))
-    started = time.thread_time()
 
-    failure = bench.refused(bomb)
+    failure = within(LINEAR * len(bomb), lambda: bench.refused(bomb))
 
     assert len(bomb) == 1018
-    assert time.thread_time() - started < SOON
     assert failure["code"] == "DOCUMENT_TOO_COSTLY"
     assert failure["value"] > failure["limit"] == Limits().max_cost
 
@@ -152,9 +147,7 @@ def test_long_variables_are_refused_before_they_are_coerced():
     query = "query($ids:[ID!]!){quotes(ids:$ids){id volume lastPrice}}"
     bench.prepare(query, ids=["a"])
     ids = [f"NSE:{number}" for number in range(100_000)]
-    started = time.thread_time()
 
-    failure = bench.refused(query, ids=ids)
+    failure = within(500, lambda: bench.refused(query, ids=ids))
 
-    assert time.thread_time() - started < 0.02
     assert (failure["code"], failure["value"]) == ("DOCUMENT_TOO_COSTLY", 300_001)

@@ -1,18 +1,19 @@
 """Look-ups in a day's master."""
 
 from datetime import date, timedelta
-from time import perf_counter
+from functools import partial
 
 import pytest
 
-from app.domain.errors import InvalidInput, UnknownInstrument
+from app.domain.errors import InvalidInput, SourceUnavailable, UnknownInstrument
 from app.domain.instruments import InstrumentFilter, InstrumentKind
 from app.services.instrument_catalogue import InstrumentCatalogue
 from tests.instruments.masters import DECEMBER, NOVEMBER, contract, large_master, listed, small_master
+from tests.support.steps import within
 
 CATALOGUE = InstrumentCatalogue(small_master(), date(2026, 11, 23))
-SLOWEST_SEARCH = 0.025
-"""Seconds; the bar is a p99 of 10 ms, and the rest is for machines that do other work meanwhile."""
+SEARCH, NEAR_MATCH = 50_000, 1_000
+"""Calls of functions; to look at each of 130,000 instruments would be more. Times are measured in bench/master.py."""
 
 
 def test_an_instrument_is_found_by_its_id_alone():
@@ -90,34 +91,30 @@ def test_an_empty_catalogue_says_that_nothing_is_loaded():
     empty = InstrumentCatalogue(())
     assert not empty
     assert empty.search("infy") == []
-    with pytest.raises(UnknownInstrument, match="the instrument master has not been loaded"):
+    with pytest.raises(SourceUnavailable, match="the instrument master has not been loaded"):
         empty.require("NSE:INFY", NOVEMBER)
 
 
-def test_a_master_of_the_real_size_is_searched_in_milliseconds():
-    """One letter, half of the master, a chain, many words, garbage, a filter: none takes long."""
+def test_a_search_in_a_master_of_the_real_size_looks_at_few_instruments():
+    """One letter, half of the master, a chain, many words, garbage, a filter: none goes through all of them."""
     catalogue = InstrumentCatalogue(large_master())
     assert len(catalogue) == 130_000
     calls = InstrumentFilter(kinds=frozenset({InstrumentKind.CALL}), strike_from=500, expiry_from=NOVEMBER)
-    texts = ["b", "limited", "ind", "fut", "nifty 24500 ce", "banknifty", "finance limited", "500", "zz", "NIFTY26D"]
-    slowest = {
-        text: min(_seconds(catalogue, text, narrowed) for _ in range(3)) for text in texts for narrowed in (None, calls)
-    }
-    assert max(slowest.values()) < SLOWEST_SEARCH, slowest
-    assert min(_seconds(catalogue, "", calls) for _ in range(3)) < SLOWEST_SEARCH
-    wrong = min(_wrong_ids(catalogue) for _ in range(3))
-    assert wrong < 500 * 0.0005, "500 near matches must not hold the loop"
+    full, narrow = ({text: _found(catalogue, text, each) for text in TEXTS} for each in (None, calls))
+    assert full == {**dict.fromkeys(TEXTS, 100), "nifty 24500 ce": 24, "zz": 0}
+    assert narrow == {**full, "fut": 0}
+    assert _found(catalogue, "", calls) == 100
+    for number in range(20):
+        within(NEAR_MATCH, partial(_not_found, catalogue, f"NFO:NIFTY26OCT{number}CE"))
 
 
-def _seconds(catalogue: InstrumentCatalogue, text: str, narrowed: InstrumentFilter | None) -> float:
-    started = perf_counter()
-    catalogue.search_page(text, narrowed, first=100)
-    return perf_counter() - started
+TEXTS = ("b", "limited", "ind", "fut", "nifty 24500 ce", "banknifty", "finance limited", "500", "zz", "NIFTY26D")
 
 
-def _wrong_ids(catalogue: InstrumentCatalogue) -> float:
-    started = perf_counter()
-    for number in range(500):
-        with pytest.raises(UnknownInstrument):
-            catalogue.require(f"NFO:NIFTY26OCT{number}CE", NOVEMBER)
-    return perf_counter() - started
+def _found(catalogue: InstrumentCatalogue, text: str, narrowed: InstrumentFilter | None) -> int:
+    return len(within(SEARCH, lambda: catalogue.search_page(text, narrowed, first=100)).matches)
+
+
+def _not_found(catalogue: InstrumentCatalogue, instrument_id: str) -> None:
+    with pytest.raises(UnknownInstrument, match="did you mean"):
+        catalogue.require(instrument_id, NOVEMBER)

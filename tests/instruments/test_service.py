@@ -66,7 +66,7 @@ async def test_before_the_first_sync_there_is_nothing_and_it_says_so():
     assert not bench.service.ready.is_set()
     status = bench.service.status
     assert (status.total, status.synced_at, status.last_error, status.stale) == (0, None, None, True)
-    with pytest.raises(UnknownInstrument, match="has not been loaded"):
+    with pytest.raises(SourceUnavailable, match="has not been loaded"):
         bench.service.require("NSE:INFY")
 
 

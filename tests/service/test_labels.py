@@ -13,7 +13,6 @@ from app.settings import EVERY_ADDRESS, Settings
 from tests.service.sockets import subscribed
 from tests.service.symbols import traded
 from tests.support.clock import FixedClock
-from tests.support.databases import *  # noqa: F403 - fixtures
 from tests.support.service import running_pair
 
 KITE_API, KITE_TICKER = "https://api.kite.trade", "wss://ws.kite.trade"

@@ -18,7 +18,6 @@ from app.runtime import Timing
 from tests.service.sockets import Stream, subscribed
 from tests.service.symbols import traded
 from tests.service.test_live import FAST_MARKET, LIVE, QUICK, until
-from tests.support.databases import *  # noqa: F403 - fixtures
 from tests.support.sandbox import RunningSandbox, ShiftableClock
 from tests.support.service import RunningService, free_port, running_pair, running_service, sandbox_for
 

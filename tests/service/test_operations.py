@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import httpx
 import orjson
+from anyio import to_thread
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
@@ -15,6 +16,7 @@ from tests.service.sockets import Stream, opened, subscribed
 from tests.service.symbols import traded
 from tests.service.test_batching import QUOTES, until_streamed
 from tests.service.test_live import LIVE
+from tests.support.databases import PostgresqlForTests
 from tests.support.sandbox import ShiftableClock
 from tests.support.service import RunningService, free_port, running_pair, running_service, sandbox_for
 
@@ -217,3 +219,16 @@ async def close_code(stream: Stream) -> int | None:
             await stream.message()
     except ConnectionClosed as closed:
         return None if closed.rcvd is None else closed.rcvd.code
+
+
+async def test_database_that_is_gone_degrades_and_prices_go_on(tmp_path: Path, postgresql: PostgresqlForTests) -> None:
+    """Only what lasts is lost, and readiness says so."""
+    url = await to_thread.run_sync(postgresql.migrated)
+    async with running_pair(tmp_path, sandbox={"rate_limits": None}, database_url=url) as (service, _):
+        await to_thread.run_sync(postgresql.drop, url)
+        await service.until("degraded", "database")
+        code, status, checks = await health(service)
+        assert (code, status) == (200, "degraded")
+        assert "prices go on" in checks["database"]["reason"]
+        answer = await service.ask('{ quote(id: "NSE:INFY") { lastPrice } }')
+        assert answer["data"]["quote"]["lastPrice"] > 0

@@ -25,6 +25,7 @@ from app.services import history, history_fetches
 from app.services.bar_states import is_over
 from tests.history.bench import running_history
 from tests.services.fakes import DAY, MONDAY_NOON, SetClock, SetPhases, SteadyCandles, an_instrument, steady_bars
+from tests.support.virtual_time import VIRTUAL_TIME
 
 NOW = MONDAY_NOON + timedelta(seconds=30)
 INFY = an_instrument("NSE:INFY")
@@ -298,7 +299,7 @@ def test_a_range_is_what_one_big_request_would_give(interval: Interval, span: tu
         counted = await ask(interval, source=source, last=7, end=end)
         return ranged.candles, counted.candles
 
-    ranged, counted = anyio.run(play)
+    ranged, counted = anyio.run(play, backend_options=VIRTUAL_TIME[1])
     if interval in {Interval.HOUR, Interval.DAY}:
         assert list(ranged) == [bar for bar in steady_bars(interval, CandleRange(start, end)) if _closed(bar, interval)]
     days = steady_bars(Interval.DAY, CandleRange(start - 40 * DAY, end))

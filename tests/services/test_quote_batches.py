@@ -18,6 +18,7 @@ from app.services import quote_batches
 from app.services.quotes import QuoteService
 from tests.services.fakes import CountingQuotes, SetClock, StillStream, an_instrument, some_instruments
 from tests.services.quote_bench import Answers, bench, gather
+from tests.support.virtual_time import VIRTUAL_TIME
 
 INFY = an_instrument("NSE:INFY")
 
@@ -62,13 +63,13 @@ async def test_a_fetch_that_runs_is_joined_if_it_is_young_enough() -> None:
     async with bench(latency=0.06) as at:
         prices: dict[str, Answers] = {}
 
-        async def later(name: str, max_age: float | None) -> None:
-            await anyio.sleep(0.03)
+        async def later(name: str, max_age: float | None, seconds: float) -> None:
+            await anyio.sleep(seconds)
             prices[name] = await at.ask(INFY, max_age=max_age)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(later, "joined", None)
-            tasks.start_soon(later, "own", 0)
+            tasks.start_soon(later, "joined", None, 0.03)
+            tasks.start_soon(later, "own", 0, 0.04)
             await at.ask(INFY)
         joined, own = prices["joined"]["NSE:INFY"], prices["own"]["NSE:INFY"]
     assert isinstance(joined, Quote)
@@ -224,7 +225,7 @@ def test_whoever_comes_and_goes_nothing_is_left_behind(
             await anyio.sleep(0.02)
             return served, at.service
 
-    served, service = anyio.run(play)
+    served, service = anyio.run(play, backend_options=VIRTUAL_TIME[1])
     assert len(served) == len(callers)
     assert all(isinstance(answer, Quote) for answers in served for answer in answers.values())
     batches = service._batches
@@ -250,7 +251,7 @@ def test_each_caller_gets_answers_for_exactly_its_instruments(
             answers = await gather(*((at, [everything[n] for n in wanted], Cost()) for wanted in questions))
         return answers, len(at.source.calls)
 
-    answers, calls = anyio.run(play)
+    answers, calls = anyio.run(play, backend_options=VIRTUAL_TIME[1])
     assert calls == any(questions)
     for wanted, answer in zip(questions, answers, strict=True):
         assert set(answer) == {everything[n].id for n in wanted}

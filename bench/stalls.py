@@ -1,17 +1,14 @@
-"""Watching the event loop: how long was it held by something else?"""
+"""Watching the event loop while something else works: how long did it not come round?"""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from math import inf
 from time import perf_counter
 
 import anyio
 
 TICK = 0.001
 """Seconds between two looks."""
-TRIES = 4
-"""A machine that does other work stalls a loop at random, our code at every try."""
 
 
 class LoopWatch:
@@ -46,15 +43,3 @@ async def watched_loop() -> AsyncIterator[LoopWatch]:
         yield watch
         watch.note()
         group.cancel_scope.cancel()
-
-
-async def longest_stall(work: Callable[[], Awaitable[object]], limit: float) -> float:
-    """The longest stall while `work` runs; tried again while it is over the limit, and the best try counts."""
-    best = inf
-    for _ in range(TRIES):
-        async with watched_loop() as watch:
-            await work()
-        best = min(best, watch.longest)
-        if best < limit:
-            break
-    return best
