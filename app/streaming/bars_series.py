@@ -281,10 +281,11 @@ class LiveSeries:
         self._closing.ring()
 
     def _since(self, asked_at: datetime, *, filling: bool) -> datetime | None:
-        """From where on to ask: the break, and the bars that are due with those of which not one tick was seen."""
-        due = self._ledger.first_due(asked_at)
-        starts = (self._hole if filling else None, due, None if due is None else self._looked_until)
-        return min((at for at in starts if at is not None), default=None)
+        """From where on to ask: the break, the bars that are due, and those since then of which no tick was seen."""
+        starts = [at for at in (self._hole if filling else None, self._ledger.first_due(asked_at)) if at is not None]
+        if starts and self._looked_until is not None:
+            starts.append(self._looked_until)
+        return min(starts, default=None)
 
     def _longest_snapshot(self) -> int:
         """What the subscribers will ask for is fetched along: it is one request for all."""
