@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -67,7 +68,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings, clock=clock, secrets=secrets, timing=timing) as runtime:
-            inner.app = Endpoints(runtime, origins)
+            # Building the schema takes a tenth of a second and looks at files.
+            inner.app = await to_thread.run_sync(Endpoints, runtime, origins)
             yield
 
     app = Starlette(lifespan=lifespan, routes=[Mount("/", inner)], middleware=_middleware(settings, origins))
