@@ -110,6 +110,72 @@ async def test_a_broken_stream_is_filled_from_the_source() -> None:
         assert values(follower.chart) == values(stage.market.bars())[-len(follower.chart) :]
 
 
+async def test_what_ends_while_the_snapshot_is_fetched_is_not_lost() -> None:
+    """The stream was open before: the bar is in the snapshot as it ended."""
+    async with a_stage() as stage:
+        await stage.play((100.0, 1), 60, (101.0, 1), 1)
+        await stage.follow(0)
+        await stage.play((102.0, 1), 50)
+        stage.market.latency = 30
+        late = await stage.follow(3)
+        await stage.play((103.0, 1), 10, (104.0, 1), 60)
+
+        assert [(bar.close, bar.state) for bar in late.updates[0].candles] == [
+            (100, FINAL),
+            (103, FINAL),
+            (104, FORMING),
+        ]
+        assert values(late.chart) == values(stage.market.bars())
+
+
+async def test_who_comes_while_the_stream_is_down_gets_the_present_bars_from_the_history() -> None:
+    """And once what the stream brings when it is back."""
+    async with a_stage() as stage:
+        await stage.follow(0)
+        await stage.play((100.0, 1), 61, (101.0, 1), 1)
+        stage.market.disconnect()
+        await stage.play(60, (102.0, 1), 60, (103.0, 1), 1)
+        late = await stage.follow(9)
+        assert [(bar.close, bar.state) for bar in late.chart] == [
+            (100, FINAL),
+            (101, FINAL),
+            (102, FINAL),
+            (103, FORMING),
+        ]
+
+        await stage.play(60, (104.0, 1))
+        stage.market.connect()
+        await stage.play(10)
+        assert [(bar.close, bar.state) for bar in late.told[4:]] == [(104, FORMING), (103, FINAL)]
+
+
+async def test_a_second_break_while_the_first_is_filled_is_filled_too() -> None:
+    async with a_stage() as stage:
+        follower = await stage.follow(0)
+        await stage.play((100.0, 1), 1, (101.0, 1), 1)
+        stage.market.latency = 20
+        stage.market.disconnect()
+        await stage.play((102.0, 1), 1)
+        stage.market.connect()
+        await stage.play(15)
+        stage.market.disconnect()
+        await stage.play((103.0, 1), 1)
+        stage.market.connect()
+        await stage.play(6, (104.0, 1), 25)
+
+        assert values(follower.chart) == values(stage.market.bars())
+        assert len(stage.market.asked) == 3
+
+
+async def test_the_bar_that_was_open_at_the_subscription_is_told_though_no_tick_of_it_came() -> None:
+    async with a_stage() as stage:
+        await stage.play((100.0, 1), 59)
+        follower = await stage.follow(0)
+        await stage.play(2, (101.0, 1), 20)
+
+        assert [(bar.close, bar.state) for bar in follower.chart] == [(100, FINAL), (101, FORMING)]
+
+
 async def test_everybody_who_follows_the_same_bars_shares_one_set_of_questions() -> None:
     async with a_stage() as stage:
         await stage.play((100.0, 1), 60, (100.0, 1), 1)
