@@ -62,7 +62,7 @@ class Mutation:
     ) -> Job:
         """The job that does it."""
         services = info.context.services
-        asked = BackfillRequest.of(ids, interval, start=start, end=end or services.clock.now())
+        asked = BackfillRequest.of(ids, interval, start=start, end=end, now=services.clock.now())
         return await services.jobs.submit(JobKind.CANDLE_BACKFILL, asked.to_json())
 
     @strawberry.mutation(

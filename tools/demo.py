@@ -25,6 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.commands.first_login import log_in
+from tools.chart import draw
 
 START_SECONDS = 90.0
 WIDTH = 110
@@ -254,6 +255,8 @@ async def show(addresses: Addresses) -> None:
             tasks.start_soon(subscribe, ws, seen)
             await break_and_mend(client, addresses, seen)
             tasks.cancel_scope.cancel()
+        console.print("\nAn hour of 1-minute bars, one historical request, then live at the right end:\n")
+        await draw(addresses.service, "NSE:INFY", console)
         calls = await upstream_calls(client, addresses)
         table = Table("requests to the exchange", "count", title="Upstream calls of the whole run")
         for name, count in sorted(calls.items()):

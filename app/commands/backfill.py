@@ -45,8 +45,13 @@ LONGEST_SHUT = timedelta(days=6)
 def backfill(ids: Sequence[str], *, interval: str, start: str, end: str | None) -> None:
     """Returns when all of it is stored; else the command ends with the reason and code 1, after Ctrl-C with 130."""
     try:
-        until = SystemClock().now() if end is None else parse_instant("--to", end)
-        asked = BackfillRequest.of(ids, parse_interval(interval), start=parse_instant("--from", start), end=until)
+        asked = BackfillRequest.of(
+            ids,
+            parse_interval(interval),
+            start=parse_instant("--from", start),
+            end=None if end is None else parse_instant("--to", end),
+            now=SystemClock().now(),
+        )
     except (ValueError, InvalidInput) as error:
         refuse(str(error))
     settings = load_settings()

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from app.domain.candles import CandleRange, Interval
-from app.domain.errors import InvalidInput, LoginRequired, MarketDataError, SourceError
+from app.domain.errors import InvalidInput, InvalidRange, LoginRequired, MarketDataError, SourceError
 from app.domain.instruments import Instrument
 from app.domain.time import to_ist
 from app.ports import Clock
@@ -58,15 +58,23 @@ class BackfillRequest:
     span: CandleRange
 
     @classmethod
-    def of(cls, ids: Sequence[str], interval: Interval, *, start: datetime, end: datetime) -> "BackfillRequest":
-        """A request that names each instrument once. Raises InvalidInput for none or more than 500."""
+    def of(
+        cls, ids: Sequence[str], interval: Interval, *, start: datetime, end: datetime | None, now: datetime
+    ) -> "BackfillRequest":
+        """A request that names each instrument once, up to now if there is no end.
+
+        Raises InvalidInput for no or more than 500 instruments, InvalidRange for a start in the future.
+        """
         if not ids:
             msg = "`ids` is empty; name at least one instrument, for example NSE:INFY"
             raise InvalidInput(msg)
         if len(ids) > MAX_INSTRUMENTS:
             msg = f"`ids` has {len(ids)} entries and at most {MAX_INSTRUMENTS} are allowed; make several jobs"
             raise InvalidInput(msg)
-        return cls(tuple(dict.fromkeys(ids)), interval, CandleRange(start, end))
+        if start >= now:
+            msg = f"`from` {start.isoformat()} lies in the future: there are no bars yet"
+            raise InvalidRange(msg)
+        return cls(tuple(dict.fromkeys(ids)), interval, CandleRange(start, now if end is None else end))
 
     @classmethod
     def from_json(cls, request: JobRequest) -> "BackfillRequest":

@@ -11,7 +11,7 @@ from app.domain.errors import MarketDataError, NotSupported
 from app.domain.provenance import Cost
 from app.ports import CandleSource, CandleStore, Clock
 from app.services.expectation import TradingHours
-from app.services.history_drift import CheckedSeries
+from app.services.history_drift import FreshSpans
 from app.services.history_fetches import Fetch, FetchDesk
 from app.services.history_intake import Intake, OnDrift
 from app.services.history_plan import gaps, overlap, pieces
@@ -34,9 +34,9 @@ class Archive:
         self, source: CandleSource, store: CandleStore, hours: TradingHours, clock: Clock, *, on_drift: OnDrift
     ) -> None:
         self._source = source
-        tails, checked = Tails(), CheckedSeries()
-        self._surveyor = Surveyor(store, hours, clock, tails=tails, checked=checked)
-        intake = Intake(source, store, hours, clock, tails=tails, checked=checked, on_drift=on_drift)
+        tails, fresh = Tails(), FreshSpans()
+        self._surveyor = Surveyor(store, hours, clock, tails=tails, fresh=fresh)
+        intake = Intake(source, store, hours, clock, tails=tails, fresh=fresh, on_drift=on_drift)
         self._desk = FetchDesk(intake.perform)
 
     async def run(self) -> None:

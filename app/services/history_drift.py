@@ -2,8 +2,8 @@
 
 Kite serves history adjusted for corporate actions, so every price before a split changes on its day, and a stored
 series goes wrong without a sound. Comes in: stored bars and the same bars fetched again. Goes out: whether they differ
-by more than a correction. Called by the archive, once a day for each series: the first request that adjoins bars which
-were fetched on an earlier day asks for OVERLAP_BARS of them again. They are the only final bars that are ever asked
+by more than a correction. Called by the archive: the first request of a day that adjoins bars which were fetched on an
+earlier day, on their new side, asks for OVERLAP_BARS of them again. They are the only settled bars that are ever asked
 for twice.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from statistics import median
 
-from app.domain.candles import Candle, Interval
+from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.spans import union
 from app.domain.time import ist_date
 from app.ports import Coverage
 
@@ -23,7 +24,9 @@ TOLERANCE = 0.005
 ADJUSTED_BY = timedelta(hours=9)
 """After midnight: by then the source has adjusted for the actions of the day, and the first market opens."""
 MAX_REMEMBERED = 20_000
-"""Series whose check is remembered: more than one process serves in a day; each forgotten one costs five bars."""
+"""Series that are remembered: more than one process serves in a day; a forgotten one costs five bars."""
+MAX_SPANS = 20
+"""Spans of a series that are remembered, the newest: charts extend one of them."""
 
 SeriesKey = tuple[str, Interval]
 
@@ -40,23 +43,39 @@ def has_drifted(stored: Sequence[Candle], fetched: Sequence[Candle]) -> bool:
     return bool(ratios) and abs(median(ratios) - 1) > TOLERANCE
 
 
-class CheckedSeries:
-    """Which series were compared today. Bounded: the one that was compared longest ago is forgotten first."""
+class FreshSpans:
+    """Which bars are as the source says them today: those that were fetched, or compared, since the last adjustment.
+
+    Bounded: the series that was fetched longest ago is forgotten first, and is compared once more.
+    """
 
     def __init__(self) -> None:
-        self._days: OrderedDict[SeriesKey, date] = OrderedDict()
+        self._series: OrderedDict[SeriesKey, tuple[date, list[CandleRange]]] = OrderedDict()
+        self._dropped: OrderedDict[str, date] = OrderedDict()
 
     def is_due(self, key: SeriesKey, known: Coverage, now: datetime) -> bool:
-        """Whether bars that were fetched then must be compared before others are put beside them."""
-        return adjustment_day(known.fetched_at) < adjustment_day(now) and not self.is_checked(key, now)
+        """Whether the newest bars of a known span must be compared before others are put beside them."""
+        today = adjustment_day(now)
+        if adjustment_day(known.fetched_at) >= today:
+            return False
+        day, spans = self._series.get(key, (today, []))
+        return day != today or not any(span.start < known.span.end <= span.end for span in spans)
 
-    def is_checked(self, key: SeriesKey, now: datetime) -> bool:
-        """Whether the series was compared since the last adjustment."""
-        return self._days.get(key) == adjustment_day(now)
+    def add(self, key: SeriesKey, span: CandleRange, now: datetime) -> None:
+        """A span was fetched."""
+        today = adjustment_day(now)
+        day, spans = self._series.pop(key, (today, []))
+        self._series[key] = today, union([*(spans if day == today else ()), span])[-MAX_SPANS:]
+        if len(self._series) > MAX_REMEMBERED:
+            self._series.popitem(last=False)
 
-    def mark(self, key: SeriesKey, now: datetime) -> None:
-        """The series is as the source has it today."""
-        self._days[key] = adjustment_day(now)
-        self._days.move_to_end(key)
-        if len(self._days) > MAX_REMEMBERED:
-            self._days.popitem(last=False)
+    def drop(self, instrument_id: str, now: datetime) -> None:
+        """Everything that is stored of an instrument was found to be out of date and is gone."""
+        self._dropped.pop(instrument_id, None)
+        self._dropped[instrument_id] = adjustment_day(now)
+        if len(self._dropped) > MAX_REMEMBERED:
+            self._dropped.popitem(last=False)
+
+    def was_dropped(self, instrument_id: str, now: datetime) -> bool:
+        """Whether that happened today already, so that bars which were read before it prove nothing."""
+        return self._dropped.get(instrument_id) == adjustment_day(now)

@@ -12,7 +12,7 @@ from app.domain.candles import INTRADAY_MINUTES, Candle, CandleRange, Interval
 from app.domain.instruments import Instrument
 from app.ports import CandleSource, CandleStore, Clock, Coverage
 from app.services.expectation import TradingHours
-from app.services.history_drift import CheckedSeries, has_drifted
+from app.services.history_drift import FreshSpans, has_drifted
 from app.services.history_fetches import Fetch
 from app.services.history_hours import over_until, settled_until
 from app.services.history_tail import Tail, Tails
@@ -37,7 +37,7 @@ class Intake:
         clock: Clock,
         *,
         tails: Tails,
-        checked: CheckedSeries,
+        fresh: FreshSpans,
         on_drift: OnDrift,
     ) -> None:
         self._source = source
@@ -45,7 +45,7 @@ class Intake:
         self._hours = hours
         self._clock = clock
         self._tails = tails
-        self._checked = checked
+        self._fresh = fresh
         self._on_drift = on_drift
 
     async def perform(self, fetch: Fetch) -> None:
@@ -55,13 +55,14 @@ class Intake:
         answer = await self._source.candles(fetch.instrument, fetch.interval, asked)
         fetch.calls = 1
         bars = _inside(answer, asked)
-        if fetch.overlap:
-            await self._compare(fetch, bars)
+        if has_drifted(fetch.overlap, bars) and not self._fresh.was_dropped(fetch.instrument.id, sent_at):
+            await self._forget(fetch.instrument, fetch.interval)
         settled = settled_until(self._hours, fetch.instrument, fetch.interval, sent_at)
         known = CandleRange(asked.start, min(asked.end, settled))
         if known.start < known.end:
             final = [bar for bar in bars if bar.time < known.end]
             await self._store.save(*fetch.key, final, Coverage(known, self._source.source, sent_at))
+            self._fresh.add(fetch.key, known, sent_at)
         if fetch.to_now:
             newest = tuple(bar for bar in bars if bar.time >= settled)
             over = over_until(self._hours, fetch.instrument, fetch.interval, sent_at)
@@ -74,21 +75,13 @@ class Intake:
             return fetch.span
         return CandleRange(fetch.span.start, min(max(fetch.span.end, self._clock.now()), fetch.span.start + longest))
 
-    async def _compare(self, fetch: Fetch, bars: Sequence[Candle]) -> None:
-        """Drops what is stored of the instrument if it is not what the source says today."""
-        now = self._clock.now()
-        if self._checked.is_checked(fetch.key, now):
-            return
-        if has_drifted(fetch.overlap, bars):
-            await self._forget(fetch.instrument, fetch.interval)
-        self._checked.mark(fetch.key, now)
-
     async def _forget(self, instrument: Instrument, found_in: Interval) -> None:
+        """Drops what is stored of an instrument: it is not what the source says today."""
         dropped = 0
         for interval in STORED:
             dropped += await self._store.drop(instrument.id, interval)
             self._tails.forget((instrument.id, interval))
-            self._checked.mark((instrument.id, interval), self._clock.now())
+        self._fresh.drop(instrument.id, self._clock.now())
         log.warning("candles_drifted", instrument=instrument.id, interval=found_in.value, dropped=dropped)
         self._on_drift(instrument.id, found_in)
 

@@ -13,7 +13,7 @@ from app.domain.spans import subtract
 from app.ports import CandleStore, Clock, Coverage
 from app.services.expectation import TradingHours
 from app.services.history_derive import Derivation
-from app.services.history_drift import OVERLAP_BARS, CheckedSeries
+from app.services.history_drift import OVERLAP_BARS, FreshSpans
 from app.services.history_hours import over_until, settled_until, shut_spans, trades_in
 from app.services.history_plan import adjoining, gaps
 from app.services.history_spans import LONGEST_BREAK
@@ -37,16 +37,16 @@ class Survey:
 
 
 class Surveyor:
-    """Looks at one store, and at the memory of tails and of checks."""
+    """Looks at one store, and at the memory of tails and of what is fresh."""
 
     def __init__(
-        self, store: CandleStore, hours: TradingHours, clock: Clock, *, tails: Tails, checked: CheckedSeries
+        self, store: CandleStore, hours: TradingHours, clock: Clock, *, tails: Tails, fresh: FreshSpans
     ) -> None:
         self._store = store
         self._hours = hours
         self._clock = clock
         self._tails = tails
-        self._checked = checked
+        self._fresh = fresh
         self._derivation = Derivation(store, hours)
 
     async def survey(self, want: Want, effort: Effort) -> Survey:
@@ -113,7 +113,7 @@ class Surveyor:
     ) -> tuple[Candle, ...]:
         """Stored bars to compare with the source, if that is due before more are put beside them."""
         before = adjoining(gap, coverage, shut)
-        if before is None or not self._checked.is_due(want.key, before, self._clock.now()):
+        if before is None or not self._fresh.is_due(want.key, before, self._clock.now()):
             return ()
         bars = await self._store.last_bars(*want.key, before=gap.start, count=OVERLAP_BARS)
         return tuple(bar for bar in bars if before.span.start <= bar.time)

@@ -75,8 +75,9 @@ class Jobs:
         """The new job, QUEUED and stored. Raises InvalidInput for one too many, and what the kind's `check` raises."""
         await self._load()
         await self._works[kind].check(request)
-        if len(self._entries) >= MAX_UNFINISHED:
-            msg = f"{len(self._entries)} jobs are waiting or running; cancel one, or wait for one to end"
+        waiting = sum(1 for entry in self._entries.values() if entry.job.state not in FINISHED)
+        if waiting >= MAX_UNFINISHED:
+            msg = f"{waiting} jobs are waiting or running; cancel one, or wait for one to end"
             raise InvalidInput(msg)
         unit, now = self._works[kind].unit, self._clock.now()
         job = Job(secrets.token_hex(8), kind, JobState.QUEUED, done=0, total=None, unit=unit, created_at=now)

@@ -27,7 +27,7 @@ from app.ports import Clock
 from app.streaming.bars_alarm import Sleep
 from app.streaming.bars_ledger import is_same
 from app.streaming.bars_mailbox import BarMailbox
-from app.streaming.bars_series import History, LiveSeries
+from app.streaming.bars_series import History, LiveSeries, SeriesParts
 from app.streaming.feed import LiveFeed
 
 MAX_SERIES = 500
@@ -60,13 +60,8 @@ class LiveCandles:
         sleep: Sleep = anyio.sleep,
     ) -> None:
         """`source` labels bars made of ticks. `sleep` is the clock's own: tests give another."""
-        self._feed = feed
-        self._history = history
-        self._hours = hours
-        self._clock = clock
+        self._parts = SeriesParts(feed, history, hours, clock, sleep, anyio.CapacityLimiter(SETTLING))
         self._source = source
-        self._sleep = sleep
-        self._settling = anyio.CapacityLimiter(SETTLING)
         self._running: dict[Key, tuple[LiveSeries, anyio.CancelScope]] = {}
         self._tasks: TaskGroup | None = None
 
@@ -91,12 +86,12 @@ class LiveCandles:
         `problem` says why. Raises NotSupported if no stream can carry the instrument, RateLimited beyond MAX_SERIES.
         """
         with self._joined(instrument, interval, snapshot) as (live, box):
-            subscriber = _Subscriber(live, box, self._history, self._source)
+            subscriber = _Subscriber(live, box, self._parts.history, self._source)
             update = await subscriber.snapshot(snapshot, cost)
             while True:
-                sent_at = self._clock.monotonic()
+                sent_at = self._parts.clock.monotonic()
                 yield update
-                await self._sleep(max(0.0, throttle - (self._clock.monotonic() - sent_at)))
+                await self._parts.sleep(max(0.0, throttle - (self._parts.clock.monotonic() - sent_at)))
                 update = await subscriber.changes(cost)
 
     @contextmanager
@@ -110,7 +105,7 @@ class LiveCandles:
         try:
             yield live, box
         finally:
-            del live.boxes[box]
+            live.leave(box)
             if not live.boxes:
                 del self._running[key]
                 scope.cancel()
@@ -119,16 +114,7 @@ class LiveCandles:
         if len(self._running) >= MAX_SERIES:
             msg = f"{MAX_SERIES} charts are live already; query `candles` instead, or try again later"
             raise RateLimited(msg, retry_after_ms=60_000)
-        live = LiveSeries(
-            instrument,
-            interval,
-            feed=self._feed,
-            history=self._history,
-            hours=self._hours,
-            clock=self._clock,
-            sleep=self._sleep,
-            settling=self._settling,
-        )
+        live = LiveSeries(instrument, interval, self._parts)
         started = self._running[instrument.id, interval] = live, anyio.CancelScope()
         if self._tasks is not None:
             self._tasks.start_soon(self._carry, *started)
@@ -141,7 +127,7 @@ class LiveCandles:
                     await live.run()
                 except Exception:
                     log.exception("live_candles_failed", instrument=live.instrument.id, interval=live.interval.value)
-                    await self._sleep(RESTART_SECONDS)
+                    await self._parts.sleep(RESTART_SECONDS)
                 else:
                     return
 

@@ -10,6 +10,7 @@ the answer is of use only together with the ticks around it.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from app.ports import Clock
 from app.streaming.bars_alarm import Alarm, Sleep
 from app.streaming.bars_ledger import BarLedger
 from app.streaming.bars_mailbox import BarMailbox
+from app.streaming.bars_pace import Pace
 from app.streaming.feed import LiveFeed
 from app.streaming.tickbox import TickMailbox
 
@@ -44,10 +46,6 @@ FIRST_TICK_PATIENCE = 1.0
 """Seconds that a snapshot waits for the stream's first packet; a running one brings it within 0.1 s."""
 LONGEST_NAP = 60.0
 """Seconds after which the clock is looked at again, in case the machine's was corrected."""
-SHORTEST_PAUSE = timedelta(seconds=1)
-"""Between two questions of one series, whatever happens."""
-LONGEST_PAUSE = timedelta(seconds=60)
-"""Between two questions while the source fails."""
 
 log = structlog.get_logger()
 
@@ -70,6 +68,19 @@ class History(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesParts:
+    """What every live series works with."""
+
+    feed: LiveFeed
+    history: History
+    hours: BarHours
+    clock: Clock
+    sleep: Sleep
+    settling: anyio.CapacityLimiter
+    """Limits the questions for official bars over all series."""
+
+
 class LiveSeries:
     """The bars of one instrument and interval as they form, end and are corrected.
 
@@ -77,31 +88,19 @@ class LiveSeries:
     started again: what happened in between is filled like any other break. For one event loop.
     """
 
-    def __init__(  # noqa: PLR0913 - what it joins
-        self,
-        instrument: Instrument,
-        interval: Interval,
-        *,
-        feed: LiveFeed,
-        history: History,
-        hours: BarHours,
-        clock: Clock,
-        sleep: Sleep,
-        settling: anyio.CapacityLimiter,
-    ) -> None:
-        """`settling` limits the questions for official bars over all series."""
+    def __init__(self, instrument: Instrument, interval: Interval, parts: SeriesParts) -> None:
         self.instrument = instrument
         self.interval = interval
         self.ready = anyio.Event()
         """The present bar is known, or will not be soon."""
         self.boxes: dict[BarMailbox, int] = {}
         """The subscribers, with the length of the snapshot that each wants."""
-        self._feed = feed
-        self._history = history
-        self._clock = clock
-        self._sleep = sleep
-        self._settling = settling
-        self._slots = BarSlots(instrument, interval, hours)
+        self._came_in_break: set[BarMailbox] = set()
+        """Those who cannot have got from anybody what was told since the break began."""
+        self._parts = parts
+        self._clock = parts.clock
+        self._pace = Pace(parts.clock)
+        self._slots = BarSlots(instrument, interval, parts.hours)
         self._builder = BarBuilder(self._slots.at)
         delay = DAY_SETTLE_DELAY if interval.minutes is None else SETTLE_DELAY
         self._ledger = BarLedger(tick_size=instrument.tick_size, delay=delay)
@@ -109,16 +108,16 @@ class LiveSeries:
         """The forming bar as it was told last."""
         self._hole: datetime | None = None
         """From here on bars may lack ticks; None: nowhere."""
+        self._looked_until: datetime | None = None
+        """The source was asked for every bar that opened before, and not before the first subscriber came."""
         self._breaks = 0
         self._watching_from: datetime | None = None
         """When the first tick since the last break came, by our clock."""
         self._again_at: datetime | None = None
         """When to ask once more for a forming bar of which the answer may have been old."""
-        self._not_before = clock.now()
-        self._failures = 0
         self._failure: MarketDataError | None = None
         """Why the stream does not carry the instrument."""
-        self._closing, self._asking = Alarm(sleep), Alarm(sleep)
+        self._closing, self._asking = Alarm(parts.sleep), Alarm(parts.sleep)
 
     @property
     def is_current(self) -> bool:
@@ -135,22 +134,30 @@ class LiveSeries:
         return [*self._ledger.told, forming.candle]
 
     def join(self, box: BarMailbox, snapshot: int) -> None:
-        """The box gets the forming bar at once, and every change from now on."""
+        """The box gets the forming bar at once, every change from now on, and what is found of a break that is open."""
         self.boxes[box] = snapshot
+        if not self.is_current:
+            self._came_in_break.add(box)
         if self._failure is not None:
             box.fail(self._failure)
         forming = self._builder.forming
         if forming is not None and forming.whole and forming.candle is not None:
             box.put_forming(forming.candle)
 
+    def leave(self, box: BarMailbox) -> None:
+        """Nothing more for this box."""
+        del self.boxes[box]
+        self._came_in_break.discard(box)
+
     async def run(self) -> None:
         """Follow the stream until cancelled; returns at once if the feed does not carry the instrument."""
-        with self._feed.tick_stream([self.instrument]) as box:
+        with self._parts.feed.tick_stream([self.instrument]) as box:
             refusal = box.rejected.get(self.instrument.id)
             if refusal is not None:
                 self._fail(refusal)
                 return
             self._interrupt()
+            self._hole = self._hole or self._opening_at(self._clock.now())
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._read, box)
                 tasks.start_soon(self._watch_clock)
@@ -185,20 +192,24 @@ class LiveSeries:
             self._asking.ring()
 
     async def _lose_patience(self) -> None:
-        if self._feed.status.state is FeedState.LIVE:
-            await self._sleep(FIRST_TICK_PATIENCE)
+        if self._parts.feed.status.state is FeedState.LIVE:
+            await self._parts.sleep(FIRST_TICK_PATIENCE)
         if not self._builder.watching:
             self.ready.set()
 
     def _interrupt(self) -> None:
         last = self._builder.last_at
         if last is not None:
-            slot = self._slots.at(last)
-            since = last if slot is None else slot.opens
+            since = self._opening_at(last)
             self._hole = since if self._hole is None else min(self._hole, since)
         self._breaks += 1
         self._watching_from = self._again_at = None
         self._builder.interrupt()
+
+    def _opening_at(self, instant: datetime) -> datetime:
+        """When the bar opened that an instant belongs to; the instant itself where none is open."""
+        slot = self._slots.at(instant)
+        return instant if slot is None else slot.opens
 
     # ------------------------------------------------------------ what the ticks cannot tell
 
@@ -214,9 +225,9 @@ class LiveSeries:
     def _next_question(self) -> datetime | None:
         now = self._clock.now()
         if self._must_fill(now):
-            return max(now, self._not_before)
+            return max(now, self._pace.not_before)
         waits = [at for at in (self._again_at, self._ledger.next_due) if at is not None]
-        return max(min(waits), self._not_before) if waits else None
+        return max(min(waits), self._pace.not_before) if waits else None
 
     def _must_fill(self, now: datetime) -> bool:
         """Whether the present bar, or those of a break, must be asked for."""
@@ -231,25 +242,25 @@ class LiveSeries:
         if filling:
             await self._fetch(filling=True)
         else:
-            async with self._settling:
+            async with self._parts.settling:
                 await self._fetch(filling=False)
         self.ready.set()
 
     async def _fetch(self, *, filling: bool) -> None:
         asked_at, breaks = self._clock.now(), self._breaks
-        starts = [at for at in (self._hole if filling else None, self._ledger.first_due(asked_at)) if at is not None]
-        start = min(starts, default=None)
-        if start is None and not filling:
+        since = self._since(asked_at, filling=filling)
+        if since is None and not filling:
             return
+        last = None if since is not None and self.ready.is_set() else self._longest_snapshot()
         if filling:
             self._builder.mark()
         try:
-            series = await self._history.candles(
+            series = await self._parts.history.candles(
                 self.instrument,
                 self.interval,
-                start=start,
+                start=since if last is None else None,
                 end=None,
-                last=self._longest_snapshot() if start is None else None,
+                last=last,
                 include_forming=filling,
                 cost=Cost(),
             )
@@ -258,54 +269,63 @@ class LiveSeries:
             return
         for box in self.boxes:
             box.spend(series.upstream_calls)
-        self._take_ended(series, asked_at, start)
+        self._take_ended(series, asked_at, since)
         if filling:
-            self._take_forming(series, asked_at, unbroken=breaks == self._breaks)
+            self._take_forming(series, asked_at)
         if series.problem is not None:
             self._failed(series.problem)
-        else:
-            self._failures, self._not_before = 0, self._clock.now() + SHORTEST_PAUSE
-            self._tell(self._ledger.missed(asked_at))
+        elif last is None or series.count < last or (since is not None and series.candles[0].time <= since):
+            self._answered(asked_at, filled=filling and breaks == self._breaks)
+            self._looked_until = self._opening_at(asked_at)
         self._show()
         self._closing.ring()
+
+    def _since(self, asked_at: datetime, *, filling: bool) -> datetime | None:
+        """From where on to ask: the break, the bars that are due, and those since then of which no tick was seen."""
+        starts = [at for at in (self._hole if filling else None, self._ledger.first_due(asked_at)) if at is not None]
+        if starts and self._looked_until is not None:
+            starts.append(self._looked_until)
+        return min(starts, default=None)
 
     def _longest_snapshot(self) -> int:
         """What the subscribers will ask for is fetched along: it is one request for all."""
         return 1 if self.ready.is_set() else max(self.boxes.values(), default=1) or 1
 
-    def _take_ended(self, series: CandleSeries, asked_at: datetime, start: datetime | None) -> None:
-        """Without `start` the bars are those of snapshots, and nobody is told."""
+    def _take_ended(self, series: CandleSeries, asked_at: datetime, since: datetime | None) -> None:
+        """Bars of before `since` are those of snapshots, and nobody is told."""
         for bar in series.candles:
             if bar.state is CandleState.FORMING:
                 continue
-            slot = self._slots.of_bar(bar.time)
+            slot, is_new = self._slots.of_bar(bar.time), since is not None and bar.time >= since
             if not self._ledger.is_official(slot, asked_at):
-                self._ledger.expect(slot, bar if start is None else None)
-            elif start is not None:
+                self._ledger.expect(slot, None if is_new else bar)
+            elif is_new:
                 told = self._ledger.official(bar)
                 self._tell([] if told is None else [told])
 
-    def _take_forming(self, series: CandleSeries, asked_at: datetime, *, unbroken: bool) -> None:
+    def _take_forming(self, series: CandleSeries, asked_at: datetime) -> None:
         forming = next((bar for bar in series.candles if bar.state is CandleState.FORMING), None)
         slot = self._slots.at(asked_at) if forming is None else self._slots.of_bar(forming.time)
         if slot is not None and (forming is not None or series.problem is None):
             self._end(self._builder.seed(slot, forming))
-        if unbroken and series.problem is None:
-            self._hole = self._again_at = None
-            fresh_from = (self._watching_from or asked_at) + ANSWER_AGE
-            if series.upstream_calls == 0 and forming is not None and asked_at < fresh_from:
-                self._again_at = fresh_from
+        fresh_from = (self._watching_from or asked_at) + ANSWER_AGE
+        is_old = series.upstream_calls == 0 and forming is not None and asked_at < fresh_from
+        self._again_at = fresh_from if is_old else None
+
+    def _answered(self, asked_at: datetime, *, filled: bool) -> None:
+        self._pace.answered()
+        self._tell(self._ledger.missed(asked_at))
+        if filled and self._hole is not None:
+            self._tell_newcomers(self._hole)
+            self._hole = None
 
     def _failed(self, problem: str) -> None:
-        pause = min(SHORTEST_PAUSE * 2**self._failures, LONGEST_PAUSE)
-        self._failures = min(self._failures + 1, 10)
-        self._not_before = self._clock.now() + pause
         log.warning(
             "live_candles_not_fetched",
             instrument=self.instrument.id,
             interval=self.interval.value,
             problem=problem,
-            again_in_seconds=pause.total_seconds(),
+            again_in_seconds=self._pace.failed(),
         )
 
     # ------------------------------------------------------------ to the subscribers
@@ -320,6 +340,13 @@ class LiveSeries:
         for bar in bars:
             for box in self.boxes:
                 box.put_ended(bar)
+
+    def _tell_newcomers(self, since: datetime) -> None:
+        for box in self._came_in_break:
+            for bar in self._ledger.told:
+                if bar.time >= since:
+                    box.put_ended(bar)
+        self._came_in_break.clear()
 
     def _show(self) -> None:
         forming = self._builder.forming

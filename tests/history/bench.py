@@ -1,14 +1,19 @@
-"""A history service over a store in memory, for tests that count what its source is asked."""
+"""A history service over a store in memory, and questions to it, for tests that count what its source is asked."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import anyio
 
+from app.domain.candle_merge import bar_end
+from app.domain.candles import CandleRange, CandleSeries, Interval
+from app.domain.provenance import Cost
 from app.ports import CandleSource, CandleStore, Clock
 from app.services.expectation import TradingHours
 from app.services.history import HistoryService
+from tests.history.market import INFY, CalendarMarket
 from tests.support.stores import MemoryCandleStore
 
 
@@ -29,3 +34,24 @@ async def running_history(
             tasks.cancel_scope.cancel()
     if failures:
         raise failures[0]
+
+
+class Chart:
+    """A service, its parts, and short questions to it."""
+
+    def __init__(self, service: HistoryService, market: CalendarMarket, store: MemoryCandleStore) -> None:
+        self.service, self.market, self.store = service, market, store
+
+    async def ask(self, interval: Interval, start: datetime | None = None, **options: Any) -> CandleSeries:
+        """One question; keywords are those of `candles`."""
+        question = {"end": None, "last": None, "include_forming": False, "cost": Cost()} | options
+        return await self.service.candles(INFY, interval, start=start, **question)
+
+
+def exact(series: CandleSeries, market: CalendarMarket) -> bool:
+    """Whether the bars are those of the source that are over, and all of them."""
+    assert series.start is not None
+    assert series.end is not None
+    now = market.clock.now()
+    truth = market.truth(series.interval, CandleRange(series.start, series.end), now)
+    return list(series.candles) == [bar for bar in truth if bar_end(bar.time, series.interval) <= now]

@@ -10,6 +10,7 @@ for everybody who asks on that day from 09:00 on, or later.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 import anyio
 
@@ -47,6 +48,10 @@ DAYS = {
 def at(text: str) -> datetime:
     """An instant in IST, as UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=IST).astimezone(UTC)
+
+
+NOW = at("2026-11-23 12:02:30")
+"""Monday, in session; Tuesday is a holiday."""
 
 
 def between(start: str, end: str) -> CandleRange:
@@ -124,7 +129,7 @@ class CalendarMarket:
                     yield _opening(interval, run.opens, step), step
 
     def _bar(self, opens: datetime, interval: Interval, steps: Sequence[datetime], now: datetime) -> Candle:
-        parts = [_step(step, now) for step in steps]
+        parts = [_step(step, done=now >= step + STEP + LATE) for step in steps]
         split = self.split_on is not None and ist_date(opens) < self.split_on <= adjustment_day(now)
         factor = 0.5 if split else 1.0
         after_close = interval is Interval.DAY and now >= opens + timedelta(hours=16)
@@ -145,8 +150,8 @@ def _opening(interval: Interval, session: datetime, step: datetime) -> datetime:
     return session + (step - session) // length * length
 
 
-def _step(opens: datetime, now: datetime) -> Candle:
+@cache
+def _step(opens: datetime, *, done: bool) -> Candle:
     number = int(opens.timestamp()) // 300
     price = 100.0 + number * 7919 % 997
-    done = now >= opens + STEP + LATE
     return Candle(opens, price, price + 2, price - 2, price + (1.0 if done else 0.5), 10 + number % 7 if done else 5)

@@ -1,64 +1,15 @@
 """The store answers what it knows, and the source is asked for the rest, once."""
 
-from datetime import datetime, timedelta
-from typing import Any
-
 import pytest
 
-from app.domain.candle_merge import bar_end
-from app.domain.candles import CandleRange, CandleSeries, CandleState, Interval
+from app.domain.candles import CandleState, Interval
 from app.domain.errors import InvalidRange, LoginRequired, RateLimited, SourceUnavailable
 from app.domain.provenance import Cost, DataSource
 from app.ports import Coverage
-from app.services.history import HistoryService
-from tests.history.bench import running_history
-from tests.history.market import DAY, HOURS, INFY, CalendarMarket, at, between
+from tests.history.bench import Chart, exact, running_history
+from tests.history.market import DAY, HOURS, INFY, NOW, CalendarMarket, at, between
 from tests.services.fakes import SetClock
 from tests.support.stores import MemoryCandleStore
-
-NOW = at("2026-11-23 12:02:30")
-MINUTE = timedelta(minutes=1)
-
-
-class Chart:
-    """A service, its parts, and short questions to it."""
-
-    def __init__(self, service: HistoryService, market: CalendarMarket, store: MemoryCandleStore) -> None:
-        self.service, self.market, self.store = service, market, store
-
-    async def ask(self, interval: Interval, start: datetime | None = None, **options: Any) -> CandleSeries:
-        """One question; keywords are those of `candles`."""
-        question = {"end": None, "last": None, "include_forming": False, "cost": Cost()} | options
-        return await self.service.candles(INFY, interval, start=start, **question)
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    """Monday noon, in session; Tuesday is a holiday."""
-    return SetClock(NOW)
-
-
-@pytest.fixture
-def market(clock: SetClock) -> CalendarMarket:
-    """The source."""
-    return CalendarMarket(clock)
-
-
-@pytest.fixture
-async def chart(market: CalendarMarket, clock: SetClock):
-    """A running service over an empty store."""
-    store = MemoryCandleStore()
-    async with running_history(market, clock, HOURS, store=store) as service:
-        yield Chart(service, market, store)
-
-
-def exact(series: CandleSeries, market: CalendarMarket) -> bool:
-    """Whether the bars are those of the source that are over, and all of them."""
-    assert series.start is not None
-    assert series.end is not None
-    now = market.clock.now()
-    truth = market.truth(series.interval, CandleRange(series.start, series.end), now)
-    return list(series.candles) == [bar for bar in truth if bar_end(bar.time, series.interval) <= now]
 
 
 async def test_a_year_of_five_minute_bars_takes_four_calls_and_then_none(chart: Chart) -> None:

@@ -1,0 +1,1 @@
+"""Forming bars, and candles that stay live."""
