@@ -31,9 +31,9 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/python -m tools.check_house
 
 bench: $(VENV)/dev.stamp ## Measure what must be fast, on SQLite and PostgreSQL
-	$(BIN)/python -m bench.candles
 	$(BIN)/python -m bench.master
 	$(BIN)/python -m bench.intake
+	$(BIN)/python -m bench.candles
 
 sdl: $(VENV)/dev.stamp ## Write schema/schema.graphql anew
 	$(BIN)/python -m tools.check_sdl --write

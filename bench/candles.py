@@ -29,6 +29,7 @@ from app.store.candle_rows import opening_second
 from app.store.candles import SqlCandleStore
 from app.store.engine import Database, dial_postgresql, open_database
 from app.store.migrate import upgrade_database
+from bench.stalls import watched_loop
 from bench.timing import Work, medians
 from tests.support.clock import FixedClock
 from tests.support.databases import run_postgresql
@@ -96,6 +97,7 @@ async def measure(url: str) -> list[Line]:
     async with open_database(url) as database:
         store = SqlCandleStore(database, FixedClock())
         lines = await writes(database, store, bars)
+        lines += await stalls(database, store, bars)
         async with bare_read(database) as bare:
             lines += await reads(database, store, bare)
     return lines
@@ -114,6 +116,21 @@ async def writes(database: Database, store: SqlCandleStore, bars: list[Candle]) 
         Line(database.dialect, f"save {LONGEST:,} bars, {what}", each, allowed=ALLOWED_WRITE)
         for what, each in taken.items()
     ]
+
+
+async def stalls(database: Database, store: SqlCandleStore, bars: list[Candle]) -> list[Line]:
+    """How long the event loop does not come round while the longest answer is written and read."""
+    known = Coverage(WHOLE, DataSource.KITE, START)
+    works: dict[str, Work] = {
+        "save": lambda: store.save("NSE:STALL", ONE, bars, known),
+        "read": lambda: store.bars("NSE:STALL", ONE, WHOLE),
+    }
+    lines = []
+    for what, work in works.items():
+        async with watched_loop() as watch:
+            await work()
+        lines.append(Line(database.dialect, f"longest stall of the loop: {what} {LONGEST:,} bars", watch.longest))
+    return lines
 
 
 async def reads(database: Database, store: SqlCandleStore, bare: Work) -> list[Line]:
