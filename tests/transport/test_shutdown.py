@@ -15,6 +15,7 @@ from anyio.streams.text import TextReceiveStream
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from tests.support.patience import PATIENCE
 from tests.transport.sockets import INIT, close_code, receive_until, subscribe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,7 +70,7 @@ async def test_sigterm_ends_everything_in_good_order():
             await receive_until(socket, "complete", "q")
             assert (await close_code(socket))[0] == 1012
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             await toy.process.wait()
 
     assert answers[0].json() == {"data": {"slow": "slow"}}
@@ -90,7 +91,7 @@ async def test_sigterm_does_not_wait_for_what_never_ends():
         group.start_soon(ask)
         await anyio.sleep(0.3)
         toy.process.send_signal(signal.SIGTERM)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             await toy.process.wait()
 
 
@@ -104,5 +105,5 @@ async def test_second_sigint_ends_it_at_once():
             toy.process.send_signal(signal.SIGINT)
             toy.process.send_signal(signal.SIGINT)
             assert (await close_code(socket))[0] == 1012
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await toy.process.wait()

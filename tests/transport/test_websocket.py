@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from schema.transport.socket import SocketLimits
+from tests.support.patience import PATIENCE
 from tests.transport.conftest import Service, running
 from tests.transport.sockets import INIT, close_code, closed, complete, receive, receive_until, subscribe
 
@@ -118,7 +119,7 @@ async def test_lost_socket_closes_every_source(service: Service, how: str):
         socket.transport.abort()
 
     await closed(service, "s", "t")
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE):
         while service.websocket.open_sockets:  # noqa: ASYNC110 - a number, not an event
             await anyio.sleep(0.005)
 
@@ -161,7 +162,7 @@ async def test_client_that_does_not_read_delays_nobody_else(service: Service):
         lazy.transport.pause_reading()
         await lazy.send(subscribe("a", f'subscription{{endless(name:"{name}", pause:0)}}'))
         await anyio.sleep(0.3)
-        with anyio.fail_after(1):
+        with anyio.fail_after(PATIENCE):
             await quick.send(subscribe("q", "{hello}"))
             await receive_until(quick, "complete", "q")
         lazy.transport.abort()
@@ -203,6 +204,6 @@ async def test_stopping_does_not_wait_for_ever():
     ):
         await socket.send(subscribe("q", "{slow(seconds: 30)}"))
         await anyio.sleep(0.05)
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             await service.websocket.close_all()
         assert (await close_code(socket))[0] == 1012
