@@ -172,7 +172,7 @@ async def test_stop_completes_what_runs_and_sends_subscribers_elsewhere(tmp_path
             await stream.data()
             await sandbox.fault("latency", path="/quote", seconds=2.0)
             tasks.start_soon(ask_into, answers, service, traded(sandbox, 5, skip=100))
-            began = await stop(service)
+            began = await stop(service, running=2)
             assert await close_code(stream) == 1012
             assert answers == [], "without waiting for the query"
     assert anyio.current_time() - began < STOP_SECONDS
@@ -189,7 +189,7 @@ async def test_stop_does_not_wait_for_a_source_that_hangs(tmp_path: Path) -> Non
             async with running_service(sandbox, tmp_path, port=port) as service:
                 await sandbox.fault("latency", path="/quote", seconds=30.0)
                 tasks.start_soon(ask_into, answers, service, traded(sandbox, 5))
-                began = await stop(service)
+                began = await stop(service, running=1)
                 with anyio.fail_after(STOP_SECONDS):
                     while not answers:  # noqa: ASYNC110 - the client of the harness is closed with the service
                         await anyio.sleep(0.05)
@@ -206,9 +206,11 @@ async def ask_into(answers: list[httpx.Response], service: RunningService, ids: 
     answers.append(await service.client.post("/graphql", json=body))
 
 
-async def stop(service: RunningService) -> float:
-    """As SIGTERM does, once what was asked is on its way; when it was."""
-    await anyio.sleep(0.3)
+async def stop(service: RunningService, *, running: int) -> float:
+    """As SIGTERM does, once so many operations run; when it was."""
+    with anyio.fail_after(PATIENCE):
+        while (await metrics(service))["kite_services_running_operations", ()] < running:  # noqa: ASYNC110 - seen from outside
+            await anyio.sleep(0.02)
     service.server.should_exit = True
     return anyio.current_time()
 

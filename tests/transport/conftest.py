@@ -104,7 +104,7 @@ async def running(
     hooks = [websocket.close_all, http.close_all]
     async with serving(app, on_stop=hooks, **(server or {})) as running_server:
         base = f"http://127.0.0.1:{running_server.port}"
-        async with httpx.AsyncClient(base_url=base, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=base, timeout=PATIENCE) as client:
             yield Service(running_server, ledger, http, websocket, client, callers)
 
 

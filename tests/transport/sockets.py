@@ -52,6 +52,13 @@ async def close_code(socket: ClientConnection) -> tuple[int, str]:
     return socket.close_code, socket.close_reason or ""
 
 
+async def begun(service: Service, *names: str) -> None:
+    """Wait until the sources of these names, or `slow` queries, are running."""
+    with anyio.fail_after(PATIENCE):
+        while not set(names) <= set(service.ledger.opened):  # noqa: ASYNC110 - the toy keeps a list
+            await anyio.sleep(0.005)
+
+
 async def closed(service: Service, *names: str) -> None:
     """Wait until the sources of these names were closed."""
     with anyio.fail_after(PATIENCE):

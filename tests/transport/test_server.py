@@ -158,7 +158,7 @@ async def test_slow_headers_are_408():
     """From the first byte; a byte now and then does not help."""
 
     class Impatient(BoundedHttpProtocol):
-        header_seconds = 0.15
+        header_seconds = 1.0
 
     async with serving(APP, http_protocol=Impatient) as server, await connected(server) as stream:
         await stream.send(b"GET / HTTP/1.1\r\n")
@@ -174,7 +174,7 @@ async def test_connection_that_never_asks_is_closed():
     """Without an answer, because there was no question; one that asked stays."""
 
     class Impatient(BoundedHttpProtocol):
-        header_seconds = 0.1
+        header_seconds = 0.5
 
     async with serving(APP, http_protocol=Impatient) as server:
         async with await connected(server) as silent:
@@ -183,7 +183,7 @@ async def test_connection_that_never_asks_is_closed():
             for _ in range(2):
                 await alive.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
                 assert status(await alive.receive()) == 200
-                await anyio.sleep(0.15)
+                await anyio.sleep(0.6)
 
 
 @pytest.mark.parametrize(

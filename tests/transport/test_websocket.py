@@ -8,7 +8,7 @@ from websockets.exceptions import InvalidStatus
 from schema.transport.socket import SocketLimits
 from tests.support.patience import PATIENCE
 from tests.transport.conftest import Service, running
-from tests.transport.sockets import INIT, close_code, closed, complete, receive, receive_until, subscribe
+from tests.transport.sockets import INIT, begun, close_code, closed, complete, receive, receive_until, subscribe
 
 
 async def test_queries_and_mutations_share_the_socket(service: Service):
@@ -88,7 +88,7 @@ async def test_completing_a_running_query_cancels_it(service: Service):
     """Its result is not sent, by the protocol."""
     async with service.ready_socket() as socket:
         await socket.send(subscribe("a", "{slow(seconds: 30)}"))
-        await anyio.sleep(0.05)
+        await begun(service, "slow")
         await socket.send(complete("a"))
         await socket.send('{"type":"ping"}')
         assert (await receive(socket))["type"] == "pong"
@@ -180,8 +180,8 @@ async def test_stopping_tells_clients_to_come_back(own_service: Service):
     async with own_service.ready_socket() as socket:
         await socket.send(subscribe("s", 'subscription{silent(name:"s")}'))
         await receive_until(socket, "next", "s")
-        await socket.send(subscribe("q", "{slow(seconds: 0.2)}"))
-        await anyio.sleep(0.05)
+        await socket.send(subscribe("q", "{slow(seconds: 0.5)}"))
+        await begun(own_service, "slow")
         async with anyio.create_task_group() as group:
             group.start_soon(own_service.websocket.close_all)
             answer = await receive(socket)
@@ -203,7 +203,7 @@ async def test_stopping_does_not_wait_for_ever():
         service.ready_socket() as socket,
     ):
         await socket.send(subscribe("q", "{slow(seconds: 30)}"))
-        await anyio.sleep(0.05)
+        await begun(service, "slow")
         with anyio.fail_after(PATIENCE):
             await service.websocket.close_all()
         assert (await close_code(socket))[0] == 1012
