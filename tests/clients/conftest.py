@@ -12,7 +12,7 @@ __all__ = ["node"]  # a fixture, found by its name here
 
 collect_ignore_glob = [] if find_node() else ["test_*.py"]
 
-ENDED_SECONDS = 5.0
+ENDED_SECONDS = 20.0
 
 
 @pytest.fixture(scope="package")

@@ -23,6 +23,7 @@ from app.domain.errors import (
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from tests.conformance.rest_bench import Bench, OpenBench, open_kite_bench
+from tests.support.patience import PATIENCE
 
 BENCHES = [pytest.param(open_kite_bench, id="kite")]
 WITH_LOGIN = BENCHES
@@ -167,7 +168,7 @@ async def test_09_each_fault_has_its_error_and_the_next_call_works(bench, kind, 
 async def test_10_an_upstream_that_stalls_is_a_timeout(bench):
     """Within the provider's patience, and the loop goes on meanwhile."""
     await bench.fault("latency", path="/quote", seconds=1.5, count=1)
-    with anyio.fail_after(3), pytest.raises(SourceTimeout):
+    with anyio.fail_after(PATIENCE), pytest.raises(SourceTimeout):
         await bench.quotes.quotes([bench.share])
 
 

@@ -11,6 +11,7 @@ from app.domain.feeds import FeedState
 from app.domain.provenance import DataSource
 from app.domain.quotes import StreamMode
 from tests.conformance.ticker_bench import OpenTickerBench, TickerBench, open_kite_ticker_bench
+from tests.support.patience import PATIENCE
 
 BENCHES = [pytest.param(open_kite_ticker_bench, id="kite")]
 
@@ -26,7 +27,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[TickerBench]:
         yield running
 
 
-async def settled(bench: TickerBench, subscribed: int, *, within: float = 5.0) -> None:
+async def settled(bench: TickerBench, subscribed: int, *, within: float = PATIENCE) -> None:
     """Wait until the upstream counts so many subscriptions."""
     with anyio.fail_after(within):
         while bench.subscribed() != subscribed:  # noqa: ASYNC110 -- another server's state fires no event here
@@ -78,7 +79,7 @@ async def test_05_above_the_limit_of_a_socket(bench):
         await settled(bench, 2_500)
         assert bench.open_sockets() == 3
         seen: set[str] = set()
-        with anyio.fail_after(10):
+        with anyio.fail_after(3 * PATIENCE):
             while len(seen) < 2_500:
                 seen.update(quote.id for quote in (await box.take()).quotes)
 
@@ -90,7 +91,7 @@ async def test_06_a_dropped_socket_is_resubscribed_and_the_gap_is_told(bench):
         await bench.reach(FeedState.CONNECTING)
         await bench.reach(FeedState.LIVE)
         await settled(bench, 2)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while not (batch := await box.take()).gap:
                 pass
             while not batch.ticks:
@@ -155,7 +156,7 @@ async def test_11_a_burst_arrives_in_order_and_whole(bench):
         await box.take()
         await bench.fault("tick_burst", count=500, instrument=bench.share.id)
         numbers: list[int] = []
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             while len(numbers) < 500:
                 batch = await box.take()
                 assert batch.missed == 0
@@ -169,7 +170,7 @@ async def test_12_prices_below_zero_arrive_as_they_are(bench):
     with bench.feed.quote_stream([bench.contract], FULL) as box:
         assert (await box.take()).quotes[0].last_price > 0
         await bench.fault("negative_price", instrument=bench.contract.id)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while (await box.take()).quotes[0].last_price > 0:
                 pass
 

@@ -18,13 +18,14 @@ from app.providers.kite.ticker import KiteTickSource
 from app.providers.kite.ticker_settings import TickerSettings
 from app.streaming.feed import LiveFeed
 from tests.conformance.rest_bench import sandbox_market
+from tests.support.patience import PATIENCE
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 PER_SOCKET = 1_000
 """A third of Kite's limit, on both sides: the sandbox lists fewer instruments than three sockets carry."""
 
 QUICK = TickerSettings(
-    instruments_per_socket=PER_SOCKET, silence=0.6, first_delay=0.05, longest_delay=0.4, refused_delay=0.2
+    instruments_per_socket=PER_SOCKET, silence=2.0, first_delay=0.2, longest_delay=0.4, refused_delay=0.2
 )
 
 
@@ -54,7 +55,7 @@ class TickerBench:
         priced = (one for one in self.listed.values() if one.kind is not InstrumentKind.OTHER)
         return [one for one, _ in zip(priced, range(count), strict=False)]
 
-    async def reach(self, state: FeedState, *, within: float = 5.0) -> None:
+    async def reach(self, state: FeedState, *, within: float = PATIENCE) -> None:
         """Wait until the feed is in this state."""
         with anyio.fail_after(within):
             async for _ in self.feed.changes():
@@ -63,7 +64,7 @@ class TickerBench:
 
     async def latest(self, instrument: Instrument, mode: StreamMode = StreamMode.FULL) -> Quote:
         """The streamed state, as soon as there is one."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while (quote := self.feed.latest(instrument.id, mode)) is None:  # noqa: ASYNC110 -- reading is what is tested
                 await anyio.sleep(0.01)
         return quote

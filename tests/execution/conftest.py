@@ -11,6 +11,13 @@ from structlog.typing import EventDict
 from schema.execution.engine import Engine, Prepared, Result
 from schema.execution.records import GraphQLRequest, RequestFailure
 from tests.support.toy import Ledger, ToyContext, toy_engine
+from tests.support.virtual_time import VIRTUAL_TIME
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """All of it is in memory: sleeps and deadlines are exact and take no time."""
+    return VIRTUAL_TIME
 
 
 @dataclass

@@ -18,6 +18,7 @@ from app.services.instruments import FIRST_RETRY, LONGEST_NAP, LONGEST_RETRY, RE
 from tests.instruments.fakes import MemoryInstruments, MemorySettings, ScriptedMaster
 from tests.instruments.masters import NOVEMBER, contract, listed, small_master
 from tests.support.clock import MONDAY_MORNING, FixedClock
+from tests.support.patience import PATIENCE
 
 DOWN = SourceUnavailable("Kite is down: HTTP 502")
 
@@ -278,7 +279,7 @@ async def test_changes_can_be_awaited():
     await anext(changes)
     with pytest.raises(SourceUnavailable):
         await bench.service.sync()
-    with anyio.fail_after(1):
+    with anyio.fail_after(PATIENCE):
         await anext(changes)
 
 

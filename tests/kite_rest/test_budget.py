@@ -1,6 +1,7 @@
 """Request budgets: the law, the queue, and what a refusal does."""
 
 import itertools
+from typing import Any
 
 import anyio
 import pytest
@@ -8,7 +9,6 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clock import SystemClock
 from app.domain.errors import RateLimited
 from app.providers.budget import (
     FIRST_PAUSE_SECONDS,
@@ -20,8 +20,15 @@ from app.providers.budget import (
 )
 from app.providers.kite.limits import ALLOWANCES, Endpoint, kite_budgets
 from tests.support.clock import FixedClock
+from tests.support.virtual_time import VIRTUAL_TIME, LoopClock
 
 steps = st.lists(st.tuples(st.sampled_from(["ask", "refuse"]), st.floats(0, 3)), max_size=60)
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """A queue of seconds takes no time, and is exact."""
+    return VIRTUAL_TIME
 
 
 @given(per_second=st.integers(1, 10), steps=steps)
@@ -78,7 +85,7 @@ async def test_beyond_the_deadline_it_says_at_once_when_to_ask_again():
 
 async def test_waiters_are_served_in_the_order_of_asking():
     """Fair, and never two within a second."""
-    clock = SystemClock()
+    clock = LoopClock()
     budgets = SourceBudgets({"quote": Allowance(1, 5.0)}, clock)
     served: list[tuple[int, float]] = []
 
@@ -97,7 +104,7 @@ async def test_waiters_are_served_in_the_order_of_asking():
 
 async def test_a_cancelled_waiter_gives_its_place_back():
     """The one behind goes out when the cancelled one would have."""
-    clock = SystemClock()
+    clock = LoopClock()
     budgets = SourceBudgets({"quote": Allowance(1, 5.0)}, clock)
     await budgets.acquire("quote")
     begun = clock.monotonic()
@@ -110,12 +117,12 @@ async def test_a_cancelled_waiter_gives_its_place_back():
         group.cancel_scope.cancel()
     assert budgets.status()[0].waiting == 0
     await budgets.acquire("quote")
-    assert clock.monotonic() - begun < 1.2
+    assert clock.monotonic() - begun == pytest.approx(WINDOW_SECONDS, abs=0.001)
 
 
 async def test_a_refusal_sends_away_whom_it_makes_too_late():
     """A promise made before the pause is taken back at once, also from those far back in the queue."""
-    budgets = SourceBudgets({"quote": Allowance(1, 5.0)}, SystemClock())
+    budgets = SourceBudgets({"quote": Allowance(1, 5.0)}, LoopClock())
     await budgets.acquire("quote")
     refusals: list[int] = []
 
@@ -132,7 +139,7 @@ async def test_a_refusal_sends_away_whom_it_makes_too_late():
             await anyio.sleep(0.01)
             lane = budgets._lanes["quote"]
             lane._pause = LONGEST_PAUSE_SECONDS
-            lane._paused_until = -1.0 + SystemClock().monotonic()
+            lane._paused_until = -1.0 + LoopClock().monotonic()
             budgets.refused("quote")
     assert all(ms == pytest.approx(10_000, abs=1_100) for ms in refusals)
     assert len(refusals) == 2

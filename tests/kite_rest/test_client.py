@@ -23,6 +23,7 @@ from app.providers.kite.config import KiteConfig, Patience
 from app.providers.kite.limits import Endpoint
 from tests.kite_rest.conftest import LOGIN_URL, SECRET, TOKEN
 from tests.kite_rest.fake_kite import failure, success
+from tests.support.patience import PATIENCE
 
 SHORT = Patience(connect=0.3, read=0.3, answer=0.6, master=0.6)
 
@@ -175,7 +176,7 @@ async def test_a_server_that_drips_cannot_hold_a_thread(build, fake):
 
     async def drip(_: Request) -> Response:
         async def bytes_slowly() -> AsyncIterator[bytes]:
-            for _ in range(30):
+            for _ in range(300):
                 yield b" "
                 await anyio.sleep(0.1)
 
@@ -183,7 +184,7 @@ async def test_a_server_that_drips_cannot_hold_a_thread(build, fake):
 
     fake.usual = drip
     kite = build(fake.url, patience=SHORT)
-    with anyio.fail_after(2), pytest.raises(SourceTimeout):
+    with anyio.fail_after(PATIENCE), pytest.raises(SourceTimeout):
         await kite.client.call(Endpoint.PROFILE, profile)
     assert kite.client._threads.borrowed_tokens == 0
 

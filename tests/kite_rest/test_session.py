@@ -1,8 +1,18 @@
 """The holder of the token."""
 
+from typing import Any
+
 import anyio
+import pytest
 
 from app.providers.kite.session import KiteTokens
+from tests.support.virtual_time import VIRTUAL_TIME
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """All of it is in memory."""
+    return VIRTUAL_TIME
 
 
 async def test_a_refused_token_is_reported_once_for_each_time_it_was_set():

@@ -25,11 +25,12 @@ from app.providers.kite.session import KiteTokens
 from app.providers.kite.ticker import KiteTickSource
 from app.providers.kite.ticker_settings import TickerSettings
 from tests.kite_ticker.wire import HEARTBEAT
+from tests.support.patience import PATIENCE
 
 QUICK = TickerSettings(
-    silence=0.4, silence_closed=5.0, first_delay=0.05, longest_delay=0.4, refused_delay=0.2, healthy_after=0.5
+    silence=1.5, silence_closed=60.0, first_delay=0.05, longest_delay=0.4, refused_delay=0.2, healthy_after=0.5
 )
-"""The same rules at a tenth of the time."""
+"""The same rules at a tenth of the time; silence is longer than a loaded machine may pause."""
 
 FIRST_TOKEN = "secret-1"
 
@@ -84,6 +85,8 @@ class ScriptedExchange:
         """Open sockets."""
         self.dials: list[str] = []
         """The access_token of each dial, refused ones included."""
+        self.dialled_at: list[float] = []
+        """The loop's time of each."""
         self.raw_queries: list[str] = []
         self.refuse: Callable[[str], int | None] = lambda _token: None
         """HTTP status of a refusal, by access_token; None: welcome."""
@@ -113,6 +116,7 @@ class ScriptedExchange:
         query = urlsplit(request.path).query
         token = parse_qs(query)["access_token"][0]
         self.dials.append(token)
+        self.dialled_at.append(anyio.current_time())
         self.raw_queries.append(query)
         status = self.refuse(token)
         return None if status is None else connection.respond(HTTPStatus(status), "refused\n")
@@ -292,7 +296,7 @@ def wants(*numbers: int, mode: StreamMode = StreamMode.FULL, every_tick: bool = 
     return {instrument(number).id: Wanted(instrument(number), mode, every_tick=every_tick) for number in numbers}
 
 
-async def until(condition: Callable[[], object], *, within: float = 5.0) -> None:
+async def until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:
     """Wait until it holds; a test that waits in vain fails here."""
     with anyio.fail_after(within):
         while not condition():  # noqa: ASYNC110 -- it waits for effects that fire no event

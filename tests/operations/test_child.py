@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.commands.child import SandboxCommand, SandboxFailed, open_sandbox_process
+from tests.support.patience import PATIENCE
 
 PARENT = """
 import anyio, sys
@@ -57,7 +58,7 @@ async def test_its_loss_can_be_awaited(free_port: int, tmp_path: Path) -> None:
     """`run` stops the server then."""
     async with open_sandbox_process(command(free_port, tmp_path)) as process:
         process.kill()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             assert await process.wait() == -signal.SIGKILL
 
 

@@ -9,6 +9,7 @@ import structlog
 from starlette.applications import Starlette
 
 from app.http.health import Check, CheckResult, check_readiness, health_routes
+from tests.support.patience import PATIENCE
 
 
 def check(name: str, **result: Any) -> Check:
@@ -68,7 +69,7 @@ async def test_each_check_gives_its_reason() -> None:
 
 async def test_a_check_that_hangs_is_given_up() -> None:
     """The answer comes within the check's timeout, and names the check."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE):
         answer = await get("/health/ready", Check("database", hang), Check("migrations", hang))
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"]["reason"] == "no answer within 0.05 s"

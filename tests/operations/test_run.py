@@ -54,7 +54,7 @@ class Copy:
     def end(self, number: signal.Signals) -> int:
         """Its exit code after a signal."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=30)
 
 
 def start(folder: Path, **settings: str) -> Copy:
@@ -188,7 +188,7 @@ def test_without_its_sandbox_it_stops_and_says_so(tmp_path: Path) -> None:
     copy.greeting()
     children = Path(f"/proc/{copy.process.pid}/task/{copy.process.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
-    assert copy.process.wait(timeout=15) == 1
+    assert copy.process.wait(timeout=30) == 1
     assert copy.process.stdout is not None
     copy.process.stdout.close()
     assert "error: the sandbox ended by itself with code -9" in copy.log.read_text()

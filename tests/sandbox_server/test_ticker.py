@@ -8,13 +8,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.sandbox_server.tiny_market import CRUDE, INFY, MANDM, NEVER, NIFTY, USDINR, TinyMarket
 from tests.sandbox_server.vendor import SocketClient, open_socket
+from tests.support.patience import PATIENCE
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 
 async def settle(sandbox: RunningSandbox, rounds: int = 2) -> None:
     """Wait until the clockwork went round."""
     goal = sandbox.parts.ticker.clockwork.rounds + rounds
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE):
         while sandbox.parts.ticker.clockwork.rounds < goal:  # noqa: ASYNC110  the clockwork has no event of its own
             await anyio.sleep(0.005)
 
@@ -131,7 +132,7 @@ async def test_a_fourth_socket_is_refused_until_one_leaves(sandbox: RunningSandb
                 async with open_socket(sandbox, token):
                     pass
             assert caught.value.response.status_code == 429
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while len(sandbox.parts.ticker.sockets()) > 2:  # noqa: ASYNC110  the server notices in its own time
                 await anyio.sleep(0.005)
         async with open_socket(sandbox, token) as client:

@@ -10,11 +10,11 @@ from anyio import to_thread
 from kiteconnect import KiteConnect, KiteTicker
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.patience import PATIENCE
 from tests.support.sandbox import RunningSandbox
 
-PATIENCE_SECONDS = 5
-"""Everything in these tests happens within milliseconds."""
-FLUSH_SECONDS = 0.05
+FLUSH_SECONDS = 0.1
+"""Nothing for so long: nothing is under way any more."""
 
 
 class VendorClient:
@@ -59,12 +59,12 @@ class SocketClient:
 
     async def receive(self) -> str | bytes:
         """The next message of any kind."""
-        with anyio.fail_after(PATIENCE_SECONDS):
+        with anyio.fail_after(PATIENCE):
             return await self.connection.recv()
 
     async def _next(self, wanted: Callable[[str | bytes], bool]) -> str | bytes:
         """The next message of one kind, however many heartbeats come before."""
-        with anyio.fail_after(PATIENCE_SECONDS):
+        with anyio.fail_after(PATIENCE):
             while not wanted(message := await self.connection.recv()):
                 pass
         return message
@@ -92,8 +92,8 @@ class SocketClient:
 
     async def flushed(self) -> None:
         """Throw away what was under way."""
-        with anyio.move_on_after(FLUSH_SECONDS):
-            await self.drain()
+        while not await self.silent_for(FLUSH_SECONDS):
+            pass
 
     async def silent_for(self, seconds: float) -> bool:
         """Whether no message of any kind comes for a while."""

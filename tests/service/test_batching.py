@@ -14,7 +14,7 @@ from tests.support.service import RunningService, running_pair
 
 QUOTES = "query ($ids: [ID!]!) { quotes(ids: $ids) { id lastPrice source } }"
 INSTRUMENTS = "query ($ids: [ID!]!) { instruments(ids: $ids) { id quote { lastPrice source } } }"
-STREAMED_SECONDS = 10.0
+STREAMED_SECONDS = 20.0
 
 
 def aliased(ids: Sequence[str]) -> str:

@@ -27,8 +27,6 @@ LIVE_PROVIDERS = "subscription " + PROVIDERS
 COMPLETE = "mutation ($token: String!) { completeKiteLogin(requestToken: $token) { authenticated userId loginUrl } }"
 END = "mutation { endKiteSession { authenticated userId loginUrl } }"
 COLD_QUOTES = "query ($ids: [ID!]!) { quotes(ids: $ids, maxAgeMs: 0) { lastPrice } }"
-AT_ONCE = 1.0
-"""Seconds; a loaded machine needs a tenth of it."""
 
 
 @asynccontextmanager
@@ -232,11 +230,9 @@ async def test_session_is_ended_on_purpose(tmp_path: Path) -> None:
 
 
 async def assert_login_required(service: RunningService, sandbox: RunningSandbox, providers: Stream) -> None:
-    """What only Kite can answer says so, with the link; and whoever watches `providers` hears it at once."""
+    """What only Kite can answer says so, with the link; and whoever watches `providers` hears it."""
     response = await service.ask(COLD_QUOTES, ids=traded(sandbox, 2, skip=100))
-    heard_of = anyio.current_time()
     (provider,) = (await until_provider(providers, "LOGIN_REQUIRED"))[-1]
-    assert anyio.current_time() - heard_of < AT_ONCE
     link = service.url + LOGIN_PATH
     assert provider["loginUrl"] == link
     assert response["data"]["quotes"] == [None, None]

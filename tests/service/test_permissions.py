@@ -157,7 +157,7 @@ async def test_foreign_host_names_are_refused_on_loopback(tmp_path: Path) -> Non
 
 def status_of(port: int, path: str, host: str) -> int:
     """Status of a GET with this Host header. Blocks."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.putrequest("GET", path, skip_host=True)
         connection.putheader("Host", host)

@@ -9,6 +9,7 @@ import anyio
 from tests.service.sockets import Stream, subscribed
 from tests.service.symbols import traded
 from tests.service.test_live import live_pair, until_carried
+from tests.support.patience import PATIENCE
 from tests.support.sandbox import RunningSandbox
 
 TICKS = """subscription ($ids: [ID!]!, $after: Cursor) { ticks(ids: $ids, after: $after) {
@@ -17,7 +18,7 @@ TICKS = """subscription ($ids: [ID!]!, $after: Cursor) { ticks(ids: $ids, after:
 
 async def burst(sandbox: RunningSandbox, instrument: str, count: int) -> None:
     """So many numbered packets of one instrument, the number in lastQuantity, once the exchange knows it is wanted."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE):
         while await sandbox.fault("tick_burst", instrument=instrument, count=1) < 1:  # noqa: ASYNC110 - seen from outside
             await anyio.sleep(0.02)
     assert await sandbox.fault("tick_burst", instrument=instrument, count=count) >= count

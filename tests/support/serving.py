@@ -8,6 +8,7 @@ import anyio
 from starlette.types import ASGIApp
 
 from app.server import Server, build_server
+from tests.support.patience import PATIENCE
 
 
 @asynccontextmanager
@@ -16,7 +17,7 @@ async def serving(app: ASGIApp, **parameters: Any) -> AsyncIterator[Server]:
     server = build_server(app, host="127.0.0.1", port=0, **parameters)
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
                 await anyio.sleep(0.005)
         yield server

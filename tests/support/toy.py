@@ -208,7 +208,8 @@ class Query:
         raise LoginRequired(msg, login_url="http://127.0.0.1/auth")
 
     @strawberry.field
-    async def slow(self, seconds: float = 1.0) -> str:
+    async def slow(self, info: Info, seconds: float = 1.0) -> str:
+        info.context.ledger.opened.append("slow")
         await anyio.sleep(seconds)
         return "slow"
 

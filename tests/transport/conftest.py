@@ -21,6 +21,7 @@ from schema.transport.http import GraphQLHttp, HttpLimits
 from schema.transport.socket import SocketLimits
 from schema.transport.websocket import GraphQLWebSocket
 from tests.support.node import find_node, node
+from tests.support.patience import PATIENCE
 from tests.support.serving import serving
 from tests.support.toy import Ledger, ToyContext, toy_engine
 
@@ -103,7 +104,7 @@ async def running(
     hooks = [websocket.close_all, http.close_all]
     async with serving(app, on_stop=hooks, **(server or {})) as running_server:
         base = f"http://127.0.0.1:{running_server.port}"
-        async with httpx.AsyncClient(base_url=base, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=base, timeout=PATIENCE) as client:
             yield Service(running_server, ledger, http, websocket, client, callers)
 
 
@@ -123,7 +124,7 @@ async def shared_service() -> AsyncIterator[Service]:
 @pytest.fixture
 async def service(shared_service: Service) -> Service:
     """The module's service with nothing running and nothing recorded yet."""
-    with anyio.fail_after(3):
+    with anyio.fail_after(PATIENCE):
         while shared_service.websocket.open_sockets or shared_service.http.open_streams:  # noqa: ASYNC110 - numbers
             await anyio.sleep(0.005)
     shared_service.ledger.reset()

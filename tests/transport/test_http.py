@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schema.transport.http import HttpLimits
+from tests.support.patience import PATIENCE
 from tests.transport.conftest import Service, running
 
 GRAPHQL = "application/graphql-response+json"
@@ -173,7 +174,7 @@ async def test_browser_without_a_query_gets_the_page(service: Service):
 
 async def test_announced_body_that_is_too_long_is_refused_at_once(service: Service):
     """413 from the header alone: the body is not waited for."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE):
         async with await anyio.connect_tcp("127.0.0.1", service.port) as stream:
             await stream.send(UNFINISHED % 100_000_000)
             answer = await stream.receive()
@@ -194,7 +195,7 @@ async def test_refusal_reaches_a_client_that_is_still_uploading(service: Service
 async def test_chunked_body_is_cut_where_it_is_too_long():
     """413 at the limit; the rest is never read."""
     async with running(http_limits=HttpLimits(max_body_bytes=1000)) as service:
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             async with await anyio.connect_tcp("127.0.0.1", service.port) as stream:
                 await stream.send(
                     b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -219,7 +220,7 @@ async def test_body_of_exactly_the_limit_is_read():
 async def test_slow_body_is_given_up():
     """A client that sends a byte now and then does not hold a request for ever."""
     async with running(http_limits=HttpLimits(body_seconds=0.1)) as service:
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             async with await anyio.connect_tcp("127.0.0.1", service.port) as stream:
                 await stream.send(UNFINISHED % 20)
                 answer = await stream.receive()

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.server import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, BoundedHttpProtocol, Server
+from tests.support.patience import PATIENCE
 from tests.support.serving import serving
 
 
@@ -44,7 +45,7 @@ async def answer(server: Server, *pieces: bytes) -> bytes:
 async def until_closed(stream: SocketStream) -> bytes:
     """Everything up to the end of the connection."""
     received = b""
-    with anyio.fail_after(3):
+    with anyio.fail_after(PATIENCE):
         try:
             while True:
                 received += await stream.receive()
@@ -117,7 +118,7 @@ async def test_header_without_an_end_is_431(server: Server):
     """A line that never ends is counted too, read by read."""
     async with await connected(server) as stream:
         await stream.send(b"GET / HTTP/1.1\r\nx: ")
-        with anyio.fail_after(3):
+        with anyio.fail_after(PATIENCE):
             for _ in range(2 * MAX_HEADER_BYTES // 4000):
                 await stream.send(b"a" * 4000)
                 await anyio.sleep(0.005)
@@ -157,7 +158,7 @@ async def test_slow_headers_are_408():
     """From the first byte; a byte now and then does not help."""
 
     class Impatient(BoundedHttpProtocol):
-        header_seconds = 0.15
+        header_seconds = 1.0
 
     async with serving(APP, http_protocol=Impatient) as server, await connected(server) as stream:
         await stream.send(b"GET / HTTP/1.1\r\n")
@@ -173,7 +174,7 @@ async def test_connection_that_never_asks_is_closed():
     """Without an answer, because there was no question; one that asked stays."""
 
     class Impatient(BoundedHttpProtocol):
-        header_seconds = 0.1
+        header_seconds = 0.5
 
     async with serving(APP, http_protocol=Impatient) as server:
         async with await connected(server) as silent:
@@ -182,7 +183,7 @@ async def test_connection_that_never_asks_is_closed():
             for _ in range(2):
                 await alive.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
                 assert status(await alive.receive()) == 200
-                await anyio.sleep(0.15)
+                await anyio.sleep(0.6)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from schema.transport.http import HttpLimits
+from tests.support.patience import PATIENCE
 from tests.transport.conftest import Service, running
 from tests.transport.test_negotiate import URQL
 
@@ -36,7 +37,7 @@ def events(text: str) -> list[tuple[str, object]]:
 
 async def closed(service: Service, name: str) -> None:
     """Wait until a source was closed."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE):
         while name not in service.ledger.closed:  # noqa: ASYNC110 - the toy keeps a list
             await anyio.sleep(0.005)
 
@@ -135,7 +136,7 @@ async def test_quiet_stream_is_kept_alive_by_comments():
         stream(service, 'subscription{silent(name:"s")}') as response,
     ):
         text = ""
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             async for chunk in response.aiter_text():
                 text += chunk
                 if text.count(":\n\n") >= 4:

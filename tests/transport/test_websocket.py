@@ -6,8 +6,9 @@ from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from schema.transport.socket import SocketLimits
+from tests.support.patience import PATIENCE
 from tests.transport.conftest import Service, running
-from tests.transport.sockets import INIT, close_code, closed, complete, receive, receive_until, subscribe
+from tests.transport.sockets import INIT, begun, close_code, closed, complete, receive, receive_until, subscribe
 
 
 async def test_queries_and_mutations_share_the_socket(service: Service):
@@ -87,7 +88,7 @@ async def test_completing_a_running_query_cancels_it(service: Service):
     """Its result is not sent, by the protocol."""
     async with service.ready_socket() as socket:
         await socket.send(subscribe("a", "{slow(seconds: 30)}"))
-        await anyio.sleep(0.05)
+        await begun(service, "slow")
         await socket.send(complete("a"))
         await socket.send('{"type":"ping"}')
         assert (await receive(socket))["type"] == "pong"
@@ -118,7 +119,7 @@ async def test_lost_socket_closes_every_source(service: Service, how: str):
         socket.transport.abort()
 
     await closed(service, "s", "t")
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE):
         while service.websocket.open_sockets:  # noqa: ASYNC110 - a number, not an event
             await anyio.sleep(0.005)
 
@@ -161,7 +162,7 @@ async def test_client_that_does_not_read_delays_nobody_else(service: Service):
         lazy.transport.pause_reading()
         await lazy.send(subscribe("a", f'subscription{{endless(name:"{name}", pause:0)}}'))
         await anyio.sleep(0.3)
-        with anyio.fail_after(1):
+        with anyio.fail_after(PATIENCE):
             await quick.send(subscribe("q", "{hello}"))
             await receive_until(quick, "complete", "q")
         lazy.transport.abort()
@@ -179,8 +180,8 @@ async def test_stopping_tells_clients_to_come_back(own_service: Service):
     async with own_service.ready_socket() as socket:
         await socket.send(subscribe("s", 'subscription{silent(name:"s")}'))
         await receive_until(socket, "next", "s")
-        await socket.send(subscribe("q", "{slow(seconds: 0.2)}"))
-        await anyio.sleep(0.05)
+        await socket.send(subscribe("q", "{slow(seconds: 0.5)}"))
+        await begun(own_service, "slow")
         async with anyio.create_task_group() as group:
             group.start_soon(own_service.websocket.close_all)
             answer = await receive(socket)
@@ -202,7 +203,7 @@ async def test_stopping_does_not_wait_for_ever():
         service.ready_socket() as socket,
     ):
         await socket.send(subscribe("q", "{slow(seconds: 30)}"))
-        await anyio.sleep(0.05)
-        with anyio.fail_after(2):
+        await begun(service, "slow")
+        with anyio.fail_after(PATIENCE):
             await service.websocket.close_all()
         assert (await close_code(socket))[0] == 1012
