@@ -176,6 +176,21 @@ async def test_the_bar_that_was_open_at_the_subscription_is_told_though_no_tick_
         assert [(bar.close, bar.state) for bar in follower.chart] == [(100, FINAL), (101, FORMING)]
 
 
+async def test_an_answer_from_memory_is_shown_and_asked_for_again() -> None:
+    """The history gives its last answer to everybody for some seconds: it may be from before our first tick."""
+    async with a_stage() as stage:
+        await stage.play((100.0, 1), 10, (200.0, 1), 1)
+        stage.market.requests, stage.market.staleness = 0, 3.0
+        follower = await stage.follow(0)
+        await stage.play((101.0, 1), 1, (102.0, 1))
+        assert (follower.last.state, follower.last.high) == (FORMING, 102)
+
+        stage.market.requests, stage.market.staleness = 1, 0.0
+        await stage.play(3)
+        assert (follower.last.high, follower.last.volume) == (200, 4)
+        assert len(stage.market.asked) == 2
+
+
 async def test_everybody_who_follows_the_same_bars_shares_one_set_of_questions() -> None:
     async with a_stage() as stage:
         await stage.play((100.0, 1), 60, (100.0, 1), 1)
