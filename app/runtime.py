@@ -204,7 +204,8 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
     ticks = _ticks(settings, kite, phases, clock, timing.ticker)
     feed = LiveFeed(ticks, clock=clock, linger=timing.linger, hot_for=timing.hot_for)
     quotes = QuoteService(kite.quotes, feed, clock, remember=feed.remember)
-    history = HistoryService(kite.candles, SqlCandleStore(store.database, clock), clock, phases)
+    candles = SqlCandleStore(store.database, clock)
+    history = HistoryService(kite.candles, candles, clock, phases, on_drift=metrics.candles_drifted)
     sessions = KiteSessions(
         kite.login,
         HiddenTokens(kite.tokens, secrets),
