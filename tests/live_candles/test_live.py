@@ -7,12 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.domain.candles import CandleState, Interval
-from app.domain.errors import NotSupported
+from app.domain.errors import NotSupported, RateLimited
 from app.domain.feeds import FeedState
 from app.domain.provenance import Cost
 from app.streaming.bars_mailbox import BarMailbox
 from app.streaming.bars_series import DAY_SETTLE_DELAY
-from tests.live_candles.played import settle
+from tests.live_candles.played import INFY, settle
 from tests.live_candles.stage import a_stage, values
 from tests.streaming.stage import an_instrument
 
@@ -307,6 +307,19 @@ async def test_an_instrument_that_no_stream_carries_is_an_error() -> None:
         with pytest.raises(NotSupported, match="no instrument token"):
             await anext(updates)
         await updates.aclose()
+
+
+async def test_one_series_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows one that runs already is welcome."""
+    monkeypatch.setattr("app.streaming.bars.MAX_SERIES", 1)
+    async with a_stage() as stage:
+        await stage.follow(0)
+        same = await stage.follow(0)
+        other = stage.live.updates(INFY, Interval.HOUR, snapshot=0, throttle=0, cost=Cost())
+        with pytest.raises(RateLimited, match="1 charts are live already"):
+            await anext(other)
+
+        assert len(same.updates) == 1
 
 
 async def test_days_form_from_the_source_and_the_ticks_and_settle_later() -> None:
