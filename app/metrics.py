@@ -15,6 +15,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from app.domain.candles import Interval
 from app.domain.feeds import FeedState, FeedStatus, RequestBudget
 from app.domain.provenance import DataSource, QuoteOrigin
 from app.logs import OperationRecord
@@ -121,6 +122,11 @@ class Metrics:
         """A sync of the instrument master ended: changed, unchanged, failed."""
         self._syncs.labels(self._outcome(outcome)).inc()
 
+    def candles_drifted(self, instrument_id: str, interval: Interval) -> None:
+        """Stored bars were not what the source says any more, as after a split; they were dropped."""
+        del instrument_id  # never a label: there are 130,000
+        self._drifts.labels(interval.value).inc()
+
     # ------------------------------------------------------------ read when someone looks
 
     def show(self, state: ServiceState) -> None:
@@ -170,6 +176,7 @@ class Metrics:
         self._ticks = self._counter("ticks_received", "Packets from the stream")
         self._merged = self._counter("updates_merged", "States that a newer one replaced before delivery")
         self._missed = self._counter("ticks_missed", "Ticks that fell out of a slow subscriber's buffer")
+        self._drifts = self._counter("candle_drifts", "Stored series that a split or the like made wrong", "interval")
         self._syncs = self._counter("instrument_syncs", "Syncs of the instrument master", "outcome")
 
     def _make_gauges(self) -> None:

@@ -217,7 +217,8 @@ def _join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timi
         metrics.quotes(QuoteOrigin.UPSTREAM, len(fetched))
 
     quotes = QuoteService(kite.quotes, feed, clock, remember=remember)
-    history = HistoryService(kite.candles, SqlCandleStore(store.database, clock), clock, phases)
+    candles = SqlCandleStore(store.database, clock)
+    history = HistoryService(kite.candles, candles, clock, phases, on_drift=metrics.candles_drifted)
     sessions = KiteSessions(
         kite.login,
         HiddenTokens(kite.tokens, secrets),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from app.clock import SystemClock
 from app.commands.findings import Finding, Level, examine
+from app.commands.running import led_by_run
 from app.commands.start import FAILED, load_settings, start_logs
 from app.redaction import Redactor
 
@@ -16,7 +17,7 @@ COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 def doctor() -> None:
     """Returns if nothing failed; else the command ends with code 1."""
-    settings = load_settings().model_copy(update={"log_level": "ERROR"})
+    settings = led_by_run(load_settings()).model_copy(update={"log_level": "ERROR"})
     secrets = start_logs(settings, interactive=True)
     findings = anyio.run(examine, settings, SystemClock())
     Console().print(findings_table(findings, Redactor(secrets)))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.clock import SystemClock
+from app.commands.running import require_source
 from app.commands.serving import prepare
 from app.commands.start import FAILED, load_settings, refuse, start_logs
 from app.domain.errors import MarketDataError
@@ -25,6 +26,7 @@ def sync() -> None:
     """Returns when the master is stored; else the command ends with the reason and code 1."""
     settings = load_settings()
     start_logs(settings.model_copy(update={"log_level": "WARNING"}), interactive=True)
+    settings = require_source(settings)
     prepare(settings)
     console = Console()
     try:

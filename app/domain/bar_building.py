@@ -108,6 +108,16 @@ class BarBuilder:
         return self._open.built(CandleState.FORMING) if self._open else None
 
     @property
+    def slot(self) -> BarSlot | None:
+        """The slot of the bar that is open; None if none is."""
+        return self._open.slot if self._open else None
+
+    @property
+    def lacks_beginning(self) -> bool:
+        """Whether a bar is open that is not whole."""
+        return self._open is not None and not self._open.whole
+
+    @property
     def watching(self) -> bool:
         """Whether ticks arrive: false until the first one, and again after an interruption."""
         return self._watching_since is not None

@@ -84,6 +84,8 @@ class Archive:
         longest = self._source.longest_span(want.interval)
         if longest is None:
             raise NotSupported(f"{self._source.source} has no {want.interval} bars of {want.instrument.id}")
+        if not survey.gaps:
+            return []
         known = [*(known.span for known in survey.coverage), *(fetch.reach for fetch in under_way)]
         fetches: list[Fetch] = []
         for gap in reversed(gaps(survey.span, known, survey.shut)):

@@ -4,6 +4,7 @@ Comes in: a span, the spans that are known, those in which no bar opens. Goes ou
 Called by the archive.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -17,9 +18,15 @@ def gaps(span: CandleRange, known: Sequence[CandleRange], shut: Sequence[CandleR
 
     Gaps with nothing but shut time between them are one, each begins and ends in time that is not shut.
     """
-    bars_known = [part for each in union(known) for part in subtract(each, shut)]
-    trimmed = (trim(gap, shut) for gap in subtract(span, bars_known))
-    return [gap for gap in trimmed if gap is not None]
+    unknown = [part for gap in subtract(span, known) for part in subtract(gap, shut)]
+    openings = [part.start for each in union(known) for part in subtract(each, shut)]
+    joined = unknown[:1]
+    for part in unknown[1:]:
+        if bisect_left(openings, joined[-1].end) == bisect_left(openings, part.start):
+            joined[-1] = CandleRange(joined[-1].start, part.end)
+        else:
+            joined.append(part)
+    return joined
 
 
 def overlap(one: CandleRange, other: CandleRange) -> bool:

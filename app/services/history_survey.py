@@ -54,7 +54,8 @@ class Surveyor:
         settled = settled_until(self._hours, want.instrument, want.interval, want.began)
         span = CandleRange(want.span.start, self._end(want, settled))
         coverage = await self._coverage(want, span)
-        if not subtract(span, [known.span for known in coverage]):
+        unknown = subtract(span, [known.span for known in coverage])
+        if not any(self._is_open(want, part) for part in unknown):
             return Survey(span, settled, coverage)
         around = CandleRange(span.start - LONGEST_BREAK, span.end)
         shut = shut_spans(self._hours, want.instrument, want.interval, around)
@@ -92,6 +93,10 @@ class Surveyor:
         over = over_until(self._hours, want.instrument, want.interval, want.began)
         end = min(want.span.end, want.began if want.forming else over, want.began)
         return trades_in(self._hours, want.instrument, CandleRange(settled, end))
+
+    def _is_open(self, want: Want, part: CandleRange) -> bool:
+        """Whether a bar may open there."""
+        return bool(subtract(part, shut_spans(self._hours, want.instrument, want.interval, part)))
 
     async def _coverage(self, want: Want, span: CandleRange) -> list[Coverage]:
         if span.start >= span.end:

@@ -122,8 +122,7 @@ class LiveSeries:
     @property
     def is_current(self) -> bool:
         """Whether `bars` lack nothing from the first of them on."""
-        forming = self._builder.forming
-        return self._builder.watching and self._hole is None and (forming is None or forming.whole)
+        return self._builder.watching and self._hole is None and not self._builder.lacks_beginning
 
     @property
     def bars(self) -> list[Candle]:
@@ -169,6 +168,7 @@ class LiveSeries:
     async def _read(self, box: TickMailbox) -> None:
         while True:
             changes = await box.take()
+            slot = self._builder.slot
             if changes.missed:
                 self._interrupt()
             for tick in changes.ticks:
@@ -176,15 +176,17 @@ class LiveSeries:
             if changes.ticks and self._watching_from is None:
                 self._watching_from = self._clock.now()
             self._show()
-            if self._builder.watching and not self._must_fill(self._clock.now()):
+            fill = self._must_fill(self._clock.now())
+            if self._builder.watching and not fill:
                 self.ready.set()
-            self._closing.ring()
-            self._asking.ring()
+            if fill or self._builder.slot is not slot:
+                self._closing.ring()
+                self._asking.ring()
 
     async def _watch_clock(self) -> None:
         while True:
-            forming = self._builder.forming
-            left = None if forming is None else (forming.slot.closes + GRACE - self._clock.now()).total_seconds()
+            slot = self._builder.slot
+            left = None if slot is None else (slot.closes + GRACE - self._clock.now()).total_seconds()
             if left is None or left > 0:
                 await self._closing.wait(None if left is None else min(left, LONGEST_NAP))
                 continue
@@ -231,11 +233,10 @@ class LiveSeries:
 
     def _must_fill(self, now: datetime) -> bool:
         """Whether the present bar, or those of a break, must be asked for."""
-        forming = self._builder.forming
         if not self._builder.watching:
             return False
         again = self._again_at is not None and self._again_at <= now
-        return again or self._hole is not None or (forming is not None and not forming.whole)
+        return again or self._hole is not None or self._builder.lacks_beginning
 
     async def _question(self) -> None:
         filling = self._must_fill(self._clock.now())

@@ -55,7 +55,7 @@ class Step:
     """What becomes of the next requests: 0 is an answer."""
     restart: bool
     pause: float
-    """Seconds."""
+    """Seconds; below 0: to a moment after the next quarter of an hour, when bars end."""
 
 
 FAILURES: tuple[MarketDataError | None, ...] = (
@@ -78,7 +78,7 @@ steps = st.builds(
     questions=st.lists(questions, min_size=1, max_size=4),
     failures=st.lists(st.sampled_from([0, 0, 0, 1, 2, 3]), max_size=4),
     restart=st.booleans(),
-    pause=st.one_of(st.floats(0.1, 20), st.floats(60, 4000), st.floats(20_000, 300_000)),
+    pause=st.one_of(st.floats(0.1, 20), st.floats(-7, -0.1), st.floats(60, 4000), st.floats(20_000, 300_000)),
 )
 
 
@@ -110,10 +110,14 @@ class World:
                     await anyio.sleep(0.002)
                     self.lived += [self.lives] * (len(self.market.asked) - len(self.lived))
                     await self.check_store()
-                    self.clock.advance(step.pause)
+                    self.clock.advance(step.pause if step.pause > 0 else self.to_quarter() - step.pause)
                     if step.restart:
                         break
         self.check_economy()
+
+    def to_quarter(self) -> float:
+        """Seconds to the next quarter of an hour."""
+        return 900 - self.clock.now().timestamp() % 900
 
     async def user(self, service: HistoryService, question: Question) -> None:
         """One user, who may leave."""

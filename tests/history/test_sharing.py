@@ -121,6 +121,28 @@ async def test_too_many_fetches_are_refused(chart: Chart, monkeypatch: pytest.Mo
     assert chart.market.sent == 0
 
 
+async def test_a_fetch_that_ends_while_another_looks_is_not_repeated(market: CalendarMarket, clock: SetClock) -> None:
+    """Between reading what is known and asking for the rest, the rest may have come."""
+
+    class Slow(MemoryCandleStore):
+        late = 0.0
+
+        async def coverage(self, *args, **kwargs):
+            found = await super().coverage(*args, **kwargs)
+            await anyio.sleep(self.late)
+            return found
+
+    market.latency = 0.01
+    store = Slow()
+    async with running_history(market, clock, HOURS, store=store) as service, anyio.create_task_group() as tasks:
+        chart = Chart(service, market, store)
+        tasks.start_soon(chart.ask, Interval.HOUR, JUNE.start)
+        await anyio.sleep(0.005)
+        store.late = 0.03
+        assert exact(await chart.ask(Interval.HOUR, JUNE.start), market)
+    assert market.sent == 1
+
+
 async def test_a_store_that_fails_is_an_error_and_not_the_end(market: CalendarMarket, clock: SetClock) -> None:
     """The log has the reason; the next question is answered."""
 

@@ -1,6 +1,7 @@
 """A clock that tests move, whose sleepers wake in their order, and a market of trades that tests make."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count, groupby
@@ -107,6 +108,9 @@ class PlayedMarket:
         self.trades: list[tuple[datetime, float, int]] = []
         self.latency = 0.0
         self.failing = False
+        self.requests = 1
+        """Upstream requests that an answer takes; 0: it may be as old as `staleness`."""
+        self.staleness = 0.0
         self.asked: list[tuple[datetime | None, int | None, bool]] = []
         """Start, last and include_forming of each question."""
         self.connected = True
@@ -184,15 +188,17 @@ class PlayedMarket:
             msg = "the future"
             raise InvalidRange(msg)
         await self.clock.sleep(self.latency / 2)
-        bars, failing = self.bars(interval), self.failing
+        trades, failing = self.trades, self.failing
+        self.trades = [each for each in trades if each[0] <= self.clock.now() - timedelta(seconds=self.staleness)]
+        bars, self.trades = self.bars(interval), trades
         await self.clock.sleep(self.latency / 2)
-        cost.upstream_calls += 1
+        cost.upstream_calls += self.requests
         if failing:
             msg = "the history is down"
             raise SourceUnavailable(msg)
         found = [bar for bar in bars if include_forming or bar.state is not CandleState.FORMING]
         found = [bar for bar in found if (start is None or bar.time >= start) and (end is None or bar.time < end)]
-        return a_series(instrument, interval, found[-last:] if last else found)
+        return replace(a_series(instrument, interval, found[-last:] if last else found), upstream_calls=self.requests)
 
 
 def a_series(instrument: Instrument, interval: Interval, bars: Sequence[Candle]) -> CandleSeries:

@@ -7,12 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.domain.candles import CandleState, Interval
-from app.domain.errors import NotSupported
+from app.domain.errors import NotSupported, RateLimited
 from app.domain.feeds import FeedState
 from app.domain.provenance import Cost
 from app.streaming.bars_mailbox import BarMailbox
 from app.streaming.bars_series import DAY_SETTLE_DELAY
-from tests.live_candles.played import settle
+from tests.live_candles.played import INFY, settle
 from tests.live_candles.stage import a_stage, values
 from tests.streaming.stage import an_instrument
 
@@ -176,6 +176,21 @@ async def test_the_bar_that_was_open_at_the_subscription_is_told_though_no_tick_
         assert [(bar.close, bar.state) for bar in follower.chart] == [(100, FINAL), (101, FORMING)]
 
 
+async def test_an_answer_from_memory_is_shown_and_asked_for_again() -> None:
+    """The history gives its last answer to everybody for some seconds: it may be from before our first tick."""
+    async with a_stage() as stage:
+        await stage.play((100.0, 1), 10, (200.0, 1), 1)
+        stage.market.requests, stage.market.staleness = 0, 3.0
+        follower = await stage.follow(0)
+        await stage.play((101.0, 1), 1, (102.0, 1))
+        assert (follower.last.state, follower.last.high) == (FORMING, 102)
+
+        stage.market.requests, stage.market.staleness = 1, 0.0
+        await stage.play(3)
+        assert (follower.last.high, follower.last.volume) == (200, 4)
+        assert len(stage.market.asked) == 2
+
+
 async def test_everybody_who_follows_the_same_bars_shares_one_set_of_questions() -> None:
     async with a_stage() as stage:
         await stage.play((100.0, 1), 60, (100.0, 1), 1)
@@ -292,6 +307,19 @@ async def test_an_instrument_that_no_stream_carries_is_an_error() -> None:
         with pytest.raises(NotSupported, match="no instrument token"):
             await anext(updates)
         await updates.aclose()
+
+
+async def test_one_series_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows one that runs already is welcome."""
+    monkeypatch.setattr("app.streaming.bars.MAX_SERIES", 1)
+    async with a_stage() as stage:
+        await stage.follow(0)
+        same = await stage.follow(0)
+        other = stage.live.updates(INFY, Interval.HOUR, snapshot=0, throttle=0, cost=Cost())
+        with pytest.raises(RateLimited, match="1 charts are live already"):
+            await anext(other)
+
+        assert len(same.updates) == 1
 
 
 async def test_days_form_from_the_source_and_the_ticks_and_settle_later() -> None:

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
+from app.domain.candles import Interval
 from app.domain.feeds import FeedState, FeedStatus, RequestBudget
 from app.domain.provenance import DataSource, QuoteOrigin
 from app.http.metrics import metrics_route
@@ -81,6 +82,7 @@ def test_what_parts_report_is_counted(metrics: Metrics) -> None:
     metrics.updates_merged(7)
     metrics.ticks_missed(3)
     metrics.sync_finished("unchanged")
+    metrics.candles_drifted("NSE:INFY", Interval.DAY)
     found = read(metrics)
     assert found["upstream_calls_total", ("ok", "quote")] == 1
     assert found["upstream_calls_total", ("RATE_LIMITED", "quote")] == 1
@@ -91,6 +93,7 @@ def test_what_parts_report_is_counted(metrics: Metrics) -> None:
     assert found["updates_merged_total", ()] == 7
     assert found["ticks_missed_total", ()] == 3
     assert found["instrument_syncs_total", ("unchanged",)] == 1
+    assert found["candle_drifts_total", ("DAY",)] == 1
     assert found["info", ("1.2.3", "test")] == 1
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.candle_merge import bar_end, ceil_period, merge_days, period_start
-from app.domain.candles import Candle, CandleState, Interval
+from app.domain.candle_merge import FINER, bar_end, ceil_period, merge_days, merge_minutes, period_start
+from app.domain.candles import Candle, CandleRange, CandleState, Interval
 from app.domain.time import ist_datetime, to_ist
 
 merged = st.sampled_from([Interval.WEEK, Interval.MONTH])
@@ -98,3 +98,55 @@ def test_merging_in_two_parts_cut_between_periods_is_merging_at_once(
     cut = period_start(ist_datetime(date(2026, 1, 1) + timedelta(days=cut_after)), interval)
     parts = [[bar for bar in bars if bar.time < cut], [bar for bar in bars if bar.time >= cut]]
     assert [bar for part in parts for bar in merge_days(part, interval)] == merge_days(bars, interval)
+
+
+SESSIONS = [
+    CandleRange(ist_datetime(date(2026, 11, day), 9, 15), ist_datetime(date(2026, 11, day), 15, 15)) for day in (20, 23)
+]
+
+
+@st.composite
+def minutes(draw: st.DrawFn) -> list[Candle]:
+    """Minutes of two sessions, some without a trade."""
+    offsets = sorted(draw(st.sets(st.tuples(st.integers(0, 1), st.integers(0, 359)), max_size=200)))
+    prices = st.integers(1, 999)
+    return [
+        Candle(
+            SESSIONS[day].start + timedelta(minutes=n), draw(prices), 1000, 0, draw(prices), draw(st.integers(0, 99))
+        )
+        for day, n in offsets
+    ]
+
+
+@given(minutes(), st.sampled_from([(i, finer) for i, all_finer in FINER.items() for finer in all_finer]))
+def test_merging_minutes_in_two_steps_is_merging_at_once(bars: list[Candle], pair: tuple[Interval, Interval]) -> None:
+    """So it does not matter which finer bars are stored; each bar opens a whole number of steps after its session."""
+    interval, finer = pair
+    whole = merge_minutes(bars, SESSIONS, interval)
+    assert merge_minutes(merge_minutes(bars, SESSIONS, finer), SESSIONS, interval) == whole
+    assert sum(bar.volume for bar in whole) == sum(bar.volume for bar in bars)
+    for bar in whole:
+        session = next(session for session in SESSIONS if session.start <= bar.time < session.end)
+        assert (bar.time - session.start) % timedelta(minutes=interval.minutes or 0) == timedelta()
+        members = [each for each in bars if bar.time <= each.time < bar_end(bar.time, interval)]
+        assert (bar.open, bar.close) == (members[0].open, members[-1].close)
+
+
+def test_hours_count_from_the_beginning_of_the_session() -> None:
+    """09:15, 10:15 ... with a short last one, as Kite has them."""
+    bars = merge_minutes(
+        [a_minute(9, 15), a_minute(10, 14), a_minute(10, 15), a_minute(15, 14)], SESSIONS, Interval.HOUR
+    )
+    assert [f"{to_ist(bar.time):%H:%M}" for bar in bars] == ["09:15", "10:15", "14:15"]
+
+
+def test_a_bar_outside_of_every_session_is_not_counted_in_silently() -> None:
+    """An auction's trade may belong to the bar before, or to none: whoever merges must not decide."""
+    with pytest.raises(ValueError, match="outside of every session"):
+        merge_minutes([a_minute(15, 14), a_minute(15, 30)], SESSIONS, Interval.HOUR)
+    with pytest.raises(ValueError, match="has no minutes"):
+        merge_minutes([], SESSIONS, Interval.DAY)
+
+
+def a_minute(hour: int, minute: int) -> Candle:
+    return Candle(ist_datetime(date(2026, 11, 20), hour, minute), 1, 2, 0, 1, 1)
