@@ -209,8 +209,13 @@ def _route_stdlib(threshold: int, shared: list[Processor], last: Processor, line
         _library(name).setLevel(max(threshold, logging.WARNING))
     for name in SERVER_LIBRARIES:
         library = _library(name)
-        library.handlers, library.propagate = [], True
+        library.handlers, library.filters, library.propagate = [], [_is_no_false_alarm], True
         library.setLevel(logging.NOTSET)
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """False for what uvicorn 0.54 says of every WebSocket that the application refused with a status of its own."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 def _library(name: str) -> logging.Logger:

@@ -308,3 +308,13 @@ def test_an_unknown_level_is_refused_with_the_known_ones(secrets: Secrets) -> No
     with pytest.raises(ValueError, match="LOG_LEVEL=LOUD is not known; use DEBUG, INFO"):
         configure_logs(level="LOUD", log_format=LogFormat.JSON, secrets=secrets)
     assert set(LEVELS) == {"DEBUG", "INFO", "WARNING", "ERROR"}
+
+
+def test_refused_upgrades_raise_no_alarm_and_other_errors_do() -> None:
+    """The server calls an error what is a refusal with a status; its real errors are written."""
+    written = io.StringIO()
+    configure_logs(level="INFO", log_format=LogFormat.JSON, secrets=Secrets(), stream=written)
+    library = logging.getLogger("uvicorn.error")  # noqa: TID251 - speaking as the library does
+    library.error("ASGI callable returned without completing handshake.")
+    library.error("something else")
+    assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["something else"]
