@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 Row = tuple[str, str, str]
+WIDTH = 110
+"""Columns of text, so that a table looks the same in a terminal and in a file."""
 
 
 def show(title: str, rows: Iterable[Row]) -> None:
@@ -16,9 +18,9 @@ def show(title: str, rows: Iterable[Row]) -> None:
     table = Table("what", "median", "remark", title=title, caption=machine)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=WIDTH).print(table)
 
 
 def ms(seconds: float) -> str:
     """Seconds as milliseconds."""
-    return f"{seconds * 1000:,.1f} ms"
+    return f"{seconds * 1000:,.2f} ms"

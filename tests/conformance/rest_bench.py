@@ -21,7 +21,9 @@ from app.sandbox.settings import SandboxSettings
 from tests.support.sandbox import REDIRECT_URL, RunningSandbox, running_sandbox
 
 LOGIN_URL = "http://127.0.0.1:8179/auth/kite/login"
-QUICK = Patience(connect=1.0, read=1.0, answer=2.0, master=10.0)
+LONG = Patience(connect=20.0, read=20.0, answer=20.0, master=30.0)
+"""A machine with other work needs seconds for a large answer."""
+SHORT = Patience(connect=20.0, read=1.0, answer=1.0, master=30.0)
 UNPACED = {name: Allowance(1000, 5.0) for name in ("quote", "historical", "other")}
 
 
@@ -67,12 +69,15 @@ def sandbox_market() -> Market:
 
 
 @asynccontextmanager
-async def open_kite_bench(*, paced: bool = False) -> AsyncIterator[Bench]:
-    """Kite's provider, logged in at a sandbox. `paced`: both keep Kite's own limits; else neither has any."""
+async def open_kite_bench(*, paced: bool = False, hurried: bool = False) -> AsyncIterator[Bench]:
+    """Kite's provider, logged in at a sandbox. `paced`: both keep Kite's own limits; else neither has any.
+
+    `hurried`: it waits a second for an answer.
+    """
     limits = {} if paced else {"rate_limits": None}
     market = await to_thread.run_sync(sandbox_market)
     async with running_sandbox(market=market, **limits) as sandbox:
-        kite = _provider(sandbox, paced=paced)
+        kite = _provider(sandbox, paced=paced, patience=SHORT if hurried else LONG)
         kite.tokens.replace(await sandbox.login())
         try:
             yield _bench(kite, sandbox, market)
@@ -80,7 +85,7 @@ async def open_kite_bench(*, paced: bool = False) -> AsyncIterator[Bench]:
             kite.close()
 
 
-def _provider(sandbox: RunningSandbox, *, paced: bool) -> Kite:
+def _provider(sandbox: RunningSandbox, *, paced: bool, patience: Patience) -> Kite:
     config = KiteConfig(
         api_key=sandbox.api_key,
         api_secret=sandbox.api_secret,
@@ -88,7 +93,7 @@ def _provider(sandbox: RunningSandbox, *, paced: bool) -> Kite:
         login_page=sandbox.login_url,
         login_url=LOGIN_URL,
         source=DataSource.SANDBOX,
-        patience=QUICK,
+        patience=patience,
     )
     clock = SystemClock()
     return build_kite(

@@ -53,6 +53,14 @@ async def paced_bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield running
 
 
+@pytest.fixture(params=BENCHES)
+async def hurried_bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """Each provider with little patience."""
+    open_bench: OpenBench = request.param
+    async with open_bench(hurried=True) as running:
+        yield running
+
+
 def last(length: timedelta) -> CandleRange:
     """The span that ended at the last full minute."""
     end = SystemClock().now().replace(second=0, microsecond=0)
@@ -165,11 +173,11 @@ async def test_09_each_fault_has_its_error_and_the_next_call_works(bench, kind, 
     assert await bench.candles.candles(bench.share, Interval.MINUTE, last(timedelta(hours=1)))
 
 
-async def test_10_an_upstream_that_stalls_is_a_timeout(bench):
+async def test_10_an_upstream_that_stalls_is_a_timeout(hurried_bench):
     """Within the provider's patience, and the loop goes on meanwhile."""
-    await bench.fault("latency", path="/quote", seconds=1.5, count=1)
+    await hurried_bench.fault("latency", path="/quote", seconds=30, count=1)
     with anyio.fail_after(PATIENCE), pytest.raises(SourceTimeout):
-        await bench.quotes.quotes([bench.share])
+        await hurried_bench.quotes.quotes([hurried_bench.share])
 
 
 async def test_11_a_cancelled_call_harms_no_other(bench):

@@ -142,12 +142,12 @@ def test_cost_counts_the_fields_that_will_be_completed(query: str, variables: di
 
 
 def test_long_variables_are_refused_before_they_are_coerced():
-    """The price is known from the length; 100,000 items are not looked at."""
+    """The price is known from the length; 150,000 items are not looked at."""
     bench = Bench()
     query = "query($ids:[ID!]!){quotes(ids:$ids){id volume lastPrice}}"
     bench.prepare(query, ids=["a"])
-    ids = [f"NSE:{number}" for number in range(100_000)]
+    ids = [f"NSE:{number}" for number in range(150_000)]
 
     failure = within(500, lambda: bench.refused(query, ids=ids))
 
-    assert (failure["code"], failure["value"]) == ("DOCUMENT_TOO_COSTLY", 300_001)
+    assert (failure["code"], failure["value"]) == ("DOCUMENT_TOO_COSTLY", 450_001)
