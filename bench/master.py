@@ -25,8 +25,8 @@ from app.domain.instruments import Instrument, InstrumentFilter, InstrumentKind
 from app.domain.provenance import DataSource
 from app.ports import InstrumentDump
 from app.providers.kite.instruments_csv import parse_dump
-from app.services.instrument_catalogue import InstrumentCatalogue
-from app.services.instruments import InstrumentService
+from app.services.instruments.catalogue import InstrumentCatalogue
+from app.services.instruments.service import InstrumentService
 from app.store.engine import Database, open_database
 from app.store.instruments import SqlInstrumentStore
 from app.store.migrate import upgrade_database

@@ -14,15 +14,15 @@ from app.domain.errors import Forbidden, InvalidRange
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.ports import Clock
-from app.services.history import HistoryService
-from app.services.history_request import MAX_BARS
+from app.services.history.request import MAX_BARS
+from app.services.history.service import HistoryService
 from app.services.indicators.series import IndicatorService
-from app.services.instruments import InstrumentService
-from app.services.jobs import Jobs
+from app.services.instruments.service import InstrumentService
+from app.services.jobs.service import Jobs
+from app.services.kite_login.sessions import KiteSessions
 from app.services.phases import PhaseService
 from app.services.providers import ProviderBoard
-from app.services.quotes import QuoteService
-from app.services.sessions import KiteSessions
+from app.services.quotes.service import QuoteService
 from app.streaming.bars import LiveCandles
 from app.streaming.feed import LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks

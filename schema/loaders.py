@@ -11,7 +11,7 @@ from aiodataloader import DataLoader
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.quotes import Quote
-from app.services.quotes import QuoteService
+from app.services.quotes.service import QuoteService
 
 Key: TypeAlias = tuple[Instrument, int | None]
 """An instrument and the caller's limit on the age of its price, in milliseconds."""

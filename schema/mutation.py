@@ -7,7 +7,7 @@ import strawberry
 
 from app.domain.feeds import KiteSession
 from app.domain.jobs import Job, JobKind
-from app.services.backfill import BackfillRequest
+from app.services.jobs.backfill import BackfillRequest
 from schema.arguments import Ids, IntervalArgument, JobId
 from schema.context import Info
 from schema.permissions import AdminOnly

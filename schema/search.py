@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.instruments import Instrument, InstrumentFilter
-from app.services.instruments import InstrumentService
+from app.services.instruments.service import InstrumentService
 
 
 @dataclass(frozen=True, slots=True)

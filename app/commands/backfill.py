@@ -28,10 +28,10 @@ from app.domain.errors import InvalidInput, MarketDataError
 from app.domain.spans import intersect
 from app.domain.time import to_ist
 from app.redaction import Secrets
-from app.services.backfill import BackfillRequest, CandleBackfill
-from app.services.expectation import INSTANT
-from app.services.jobs_patience import Patience
-from app.services.jobs_work import JobFailed, Progress
+from app.services.history.expectation import INSTANT
+from app.services.jobs.backfill import BackfillRequest, CandleBackfill
+from app.services.jobs.patience import Patience
+from app.services.jobs.work import JobFailed, Progress
 from app.settings import Settings
 
 INTERRUPTED = 128 + signal.SIGINT

@@ -17,8 +17,8 @@ from app.ports import CandleStore, Clock
 from app.providers.kite.adapter import Kite, build_kite
 from app.redaction import Secrets
 from app.runtime import Store, kite_config, load_configured_calendar, open_store, require_world
-from app.services.history import HistoryService
-from app.services.instruments import InstrumentService
+from app.services.history.service import HistoryService
+from app.services.instruments.service import InstrumentService
 from app.services.phases import PhaseService
 from app.settings import Settings
 from app.store.candles import SqlCandleStore

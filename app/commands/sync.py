@@ -16,7 +16,7 @@ from app.domain.errors import MarketDataError
 from app.ports import SyncReport
 from app.providers.kite.adapter import build_kite
 from app.runtime import kite_config, open_store, require_world
-from app.services.instruments import InstrumentService
+from app.services.instruments.service import InstrumentService
 from app.settings import Settings
 from app.store.instruments import SqlInstrumentStore
 from app.store.sessions import SqlSessionStore

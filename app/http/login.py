@@ -14,8 +14,8 @@ from starlette.routing import Route
 from app.domain.errors import InvalidInput, MarketDataError, NotSupported, RateLimited, SourceError, SourceTimeout
 from app.domain.provenance import DataSource
 from app.http.login_page import HEADERS, error_page, success_page
-from app.services.login_state import LIFETIME
-from app.services.sessions import KiteSessions
+from app.services.kite_login.sessions import KiteSessions
+from app.services.kite_login.state import LIFETIME
 
 LOGIN_PATH = "/auth/kite/login"
 CALLBACK_PATH = "/auth/kite/callback"

@@ -15,7 +15,7 @@ from app.domain.changes import ChangeSignal
 from app.domain.feeds import FeedState, FeedStatus, KiteSession, ProviderStatus
 from app.domain.provenance import DataSource
 from app.ports import Changes, Clock, RequestBudgets
-from app.services.sessions import SessionState
+from app.services.kite_login.sessions import SessionState
 
 FIGURES_SECONDS = 1.0
 """How often figures such as ticksPerSecond are sent at most: more often nobody can read them."""

@@ -15,8 +15,8 @@ from app.domain.instruments import Exchange, Instrument, InstrumentKind
 from app.domain.phases import MarketPhase, Phase
 from app.domain.spans import union
 from app.domain.time import IST
-from app.services.bar_states import is_over
-from app.services.expectation import Expectation, expectation
+from app.services.history.bar_states import is_over
+from app.services.history.expectation import Expectation, expectation
 from app.services.phases import PhaseService
 from tests.calendar.builders import CALL, DOLLAR, FUTURE, GOLD, INDEX, STOCK, instrument
 

@@ -11,8 +11,8 @@ from app.domain.candle_merge import bar_end
 from app.domain.candles import CandleRange, CandleSeries, Interval
 from app.domain.provenance import Cost
 from app.ports import CandleSource, CandleStore, Clock
-from app.services.expectation import TradingHours
-from app.services.history import HistoryService
+from app.services.history.expectation import TradingHours
+from app.services.history.service import HistoryService
 from tests.history.market import INFY, CalendarMarket
 from tests.support.stores import MemoryCandleStore
 

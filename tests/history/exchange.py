@@ -18,7 +18,7 @@ from app.providers.budget import Allowance, SourceBudgets
 from app.providers.kite.adapter import Kite, build_kite
 from app.providers.kite.config import KiteConfig
 from app.sandbox.market import SimulatedMarket
-from app.services.history import HistoryService
+from app.services.history.service import HistoryService
 from app.services.phases import PhaseService
 from tests.history.bench import running_history
 from tests.support.sandbox import RunningSandbox, running_sandbox

@@ -23,8 +23,8 @@ from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.spans import intersect
 from app.domain.time import IST, ist_date, ist_datetime
-from app.services.expectation import INSTANT, TRADED
-from app.services.history_drift import adjustment_day
+from app.services.history.drift import adjustment_day
+from app.services.history.expectation import INSTANT, TRADED
 from app.services.phases import PhaseService
 from tests.services.fakes import SetClock, an_instrument
 

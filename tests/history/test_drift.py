@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.domain.candles import Candle, Interval
-from app.services.history_drift import OVERLAP_BARS, has_drifted
+from app.services.history.drift import OVERLAP_BARS, has_drifted
 from tests.history.bench import Chart, exact, running_history
 from tests.history.market import DAY, HOURS, INFY, NOW, CalendarMarket, at, between
 from tests.services.fakes import SetClock

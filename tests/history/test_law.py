@@ -13,11 +13,11 @@ from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
 from app.domain.errors import LoginRequired, MarketDataError, RateLimited, SourceUnavailable
 from app.domain.provenance import Cost
 from app.domain.spans import intersect
-from app.services.bar_states import is_over
-from app.services.expectation import INSTANT
-from app.services.history import HistoryService
-from app.services.history_drift import OVERLAP_BARS, adjustment_day
-from app.services.history_hours import settled_until
+from app.services.history.bar_states import is_over
+from app.services.history.drift import OVERLAP_BARS, adjustment_day
+from app.services.history.expectation import INSTANT
+from app.services.history.hours import settled_until
+from app.services.history.service import HistoryService
 from tests.history.bench import running_history
 from tests.history.market import HOURS, INFY, Asked, CalendarMarket, at
 from tests.services.fakes import SetClock

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.candles import CandleState, Interval
 from app.domain.time import IST
-from app.services.history_tail import TAIL_SECONDS
+from app.services.history.tail import TAIL_SECONDS
 from tests.history.bench import Chart
 from tests.history.market import INFY, between
 from tests.history.market import at as at_ist

@@ -10,7 +10,7 @@ from app.domain.candles import CandleRange
 from app.domain.provenance import DataSource
 from app.domain.spans import intersect, subtract, union
 from app.ports import Coverage
-from app.services.history_plan import adjoining, gaps, overlap, pieces, trim
+from app.services.history.plan import adjoining, gaps, overlap, pieces, trim
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 

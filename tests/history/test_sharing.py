@@ -10,9 +10,9 @@ from app.domain.candles import CandleRange, CandleSeries, Interval
 from app.domain.errors import InvalidRange, RateLimited, SourceError, SourceUnavailable
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
-from app.services import history_fetches
-from app.services.history import HistoryService
-from app.services.history_fetches import PARALLEL, Priority
+from app.services.history import fetches
+from app.services.history.fetches import PARALLEL, Priority
+from app.services.history.service import HistoryService
 from tests.history.bench import Chart, exact, running_history
 from tests.history.market import DAY, HOURS, INFY, NOW, CalendarMarket, at, between
 from tests.services.fakes import SetClock, an_instrument
@@ -96,7 +96,7 @@ async def test_after_a_failure_nothing_more_is_asked_for(chart: Chart) -> None:
 
 async def test_one_long_history_leaves_room_for_another_chart(chart: Chart, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question of one request does not wait for one of twenty."""
-    monkeypatch.setattr(history_fetches, "MAX_RUNNING", PARALLEL)
+    monkeypatch.setattr(fetches, "MAX_RUNNING", PARALLEL)
     chart.market.latency = 0.01
     chart.market.days[Interval.HOUR] = 20
     order: list[str] = []
@@ -114,7 +114,7 @@ async def test_one_long_history_leaves_room_for_another_chart(chart: Chart, monk
 
 async def test_too_many_fetches_are_refused(chart: Chart, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the time after which it is worth asking again; nothing was sent."""
-    monkeypatch.setattr(history_fetches, "MAX_WAITING", 2)
+    monkeypatch.setattr(fetches, "MAX_WAITING", 2)
     chart.market.days[Interval.HOUR] = 30
     with pytest.raises(RateLimited, match="wait already"):
         await chart.ask(Interval.HOUR, NOW - 300 * DAY, end=NOW - DAY)

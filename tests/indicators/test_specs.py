@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.errors import InvalidInput
 from app.domain.indicators import IndicatorKind, indicator_spec
-from app.services.history_request import MAX_BARS
+from app.services.history.request import MAX_BARS
 from app.services.indicators.catalogue import compute, warm_up
 from tests.indicators.walks import columns
 

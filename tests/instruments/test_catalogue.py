@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import InvalidInput, SourceUnavailable, UnknownInstrument
 from app.domain.instruments import InstrumentFilter, InstrumentKind
-from app.services.instrument_catalogue import InstrumentCatalogue
+from app.services.instruments.catalogue import InstrumentCatalogue
 from tests.instruments.masters import DECEMBER, NOVEMBER, contract, large_master, listed, small_master
 from tests.support.steps import within
 

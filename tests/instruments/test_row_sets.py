@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.row_sets import STEP, SortedRows, row_set, rows_of
+from app.services.instruments.row_sets import STEP, SortedRows, row_set, rows_of
 
 SIZE = 3 * STEP
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidInput
 from app.domain.instruments import Exchange, Instrument, InstrumentFilter, InstrumentKind
-from app.services.instrument_catalogue import InstrumentCatalogue
-from app.services.instrument_pages import MAX_PAGE
-from app.services.instrument_question import MAX_TEXT, MAX_WORDS
+from app.services.instruments.catalogue import InstrumentCatalogue
+from app.services.instruments.pages import MAX_PAGE
+from app.services.instruments.question import MAX_TEXT, MAX_WORDS
 from tests.instruments.masters import DECEMBER, NOVEMBER, WEEKLY, contract, listed, small_master
 
 CATALOGUE = InstrumentCatalogue(small_master(), date(2026, 11, 23))

@@ -13,8 +13,8 @@ from app.domain.errors import InvalidInput, MalformedPayload, SourceUnavailable,
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.time import IST
-from app.services.instrument_master import MasterRecord, last_due, next_due
-from app.services.instruments import FIRST_RETRY, LONGEST_NAP, LONGEST_RETRY, RECORD, InstrumentService
+from app.services.instruments.master import MasterRecord, last_due, next_due
+from app.services.instruments.service import FIRST_RETRY, LONGEST_NAP, LONGEST_RETRY, RECORD, InstrumentService
 from tests.instruments.fakes import MemoryInstruments, MemorySettings, ScriptedMaster
 from tests.instruments.masters import NOVEMBER, contract, listed, small_master
 from tests.support.clock import MONDAY_MORNING, FixedClock

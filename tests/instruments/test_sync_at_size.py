@@ -11,8 +11,8 @@ from anyio.lowlevel import checkpoint
 from app.domain.garbage import collections_paused
 from app.domain.provenance import DataSource
 from app.ports import InstrumentDump
-from app.services.instrument_catalogue import InstrumentCatalogue
-from app.services.instruments import InstrumentService
+from app.services.instruments.catalogue import InstrumentCatalogue
+from app.services.instruments.service import InstrumentService
 from app.store.engine import open_database
 from app.store.instruments import SqlInstrumentStore
 from app.store.settings import SqlSettingStore

@@ -13,8 +13,8 @@ from app.domain.changes import ChangeSignal
 from app.domain.errors import InvalidInput, SourceUnavailable
 from app.domain.jobs import Job, JobKind, JobState
 from app.ports import JobStore
-from app.services.jobs import Jobs
-from app.services.jobs_work import JobFailed, JobRequest, Progress
+from app.services.jobs.service import Jobs
+from app.services.jobs.work import JobFailed, JobRequest, Progress
 from tests.services.fakes import SetClock
 from tests.support.stores import MemoryJobStore
 

@@ -20,9 +20,9 @@ from app.domain.errors import (
     UnknownInstrument,
 )
 from app.domain.instruments import Instrument
-from app.services.backfill import FAILURES_IN_A_ROW, MAX_INSTRUMENTS, BackfillRequest, CandleBackfill
-from app.services.jobs_patience import Patience
-from app.services.jobs_work import JobFailed, Progress
+from app.services.jobs.backfill import FAILURES_IN_A_ROW, MAX_INSTRUMENTS, BackfillRequest, CandleBackfill
+from app.services.jobs.patience import Patience
+from app.services.jobs.work import JobFailed, Progress
 from tests.history.bench import running_history
 from tests.services.fakes import DAY, MONDAY_NOON, SetClock, SetPhases, SteadyCandles, an_instrument
 from tests.support.stores import MemoryCandleStore

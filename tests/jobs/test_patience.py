@@ -15,8 +15,8 @@ from app.domain.errors import (
     SourceUnavailable,
 )
 from app.domain.feeds import KiteSession
-from app.services.jobs_patience import LONGEST_WAIT, PAUSES, SHORTEST_WAIT, Patience
-from app.services.jobs_work import Progress
+from app.services.jobs.patience import LONGEST_WAIT, PAUSES, SHORTEST_WAIT, Patience
+from app.services.jobs.work import Progress
 
 LINK = "http://127.0.0.1:8179/auth/kite/login"
 DOWN = SourceUnavailable("Kite does not answer")

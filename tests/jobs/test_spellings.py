@@ -16,7 +16,7 @@ from app.commands.spellings import INTERVALS, SPELLINGS, parse_instant, parse_in
 from app.domain.candles import Candle, CandleRange, CandleSeries, CandleState, Interval, SourceShare
 from app.domain.provenance import DataSource
 from app.domain.time import to_ist
-from app.services.backfill import BackfillRequest
+from app.services.jobs.backfill import BackfillRequest
 from tests.services.fakes import DAY, MONDAY_NOON, an_instrument
 
 MINUTE = timedelta(minutes=1)

@@ -13,7 +13,7 @@ from app.domain.errors import MarketDataError, SourceUnavailable
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.quotes import Quote
-from app.services.quotes import QuoteService
+from app.services.quotes.service import QuoteService
 from schema.loaders import QuoteLoader
 from tests.streaming.stage import a_quote, an_instrument
 

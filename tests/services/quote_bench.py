@@ -11,7 +11,7 @@ from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.quotes import Quote
-from app.services.quotes import QuoteService
+from app.services.quotes.service import QuoteService
 from tests.services.fakes import CountingQuotes, SetClock, StillStream
 
 Answers = dict[str, Quote | MarketDataError]

@@ -21,8 +21,9 @@ from app.domain.errors import (
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.time import IST
-from app.services import history, history_fetches
-from app.services.bar_states import is_over
+from app.services.history import fetches
+from app.services.history import service as history
+from app.services.history.bar_states import is_over
 from tests.history.bench import running_history
 from tests.services.fakes import DAY, MONDAY_NOON, SetClock, SetPhases, SteadyCandles, an_instrument, steady_bars
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -100,7 +101,7 @@ async def test_pieces_are_fetched_a_few_at_a_time() -> None:
     """Never more requests at once than Kite takes in a second."""
     source = SteadyCandles(latency=0.01, listed=at("2026-11-01"))
     await ask(Interval.MINUTE_5, source=source, start=NOW - 900 * DAY, hours=WEEKDAYS)
-    assert (len(source.asked), source.most_running) == (9, history_fetches.PARALLEL)
+    assert (len(source.asked), source.most_running) == (9, fetches.PARALLEL)
 
 
 async def test_the_last_bars_before_now() -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from app.domain.errors import InvalidInput, MarketDataError, RateLimited, SourceTimeout, SourceUnavailable
 from app.domain.provenance import DataSource
 from app.http.login import CALLBACK_PATH, COOKIE, LOGIN_PATH, login_routes
-from app.services.sessions import KiteSessions
+from app.services.kite_login.sessions import KiteSessions
 from tests.services.fakes import MemorySessions, ScriptedAuth, SetClock, SimpleAccess
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.feeds import FeedState, ProviderStatus
 from app.domain.provenance import DataSource
+from app.services.kite_login.sessions import KiteSessions
 from app.services.providers import ProviderBoard
-from app.services.sessions import KiteSessions
 from tests.services.fakes import FixedBudgets, MemorySessions, ScriptedAuth, SetClock, SetFeed, SimpleAccess
 
 LINK = "http://127.0.0.1:8179/auth/kite/login"

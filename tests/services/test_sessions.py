@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from app.domain.errors import InvalidInput, NotSupported, SourceUnavailable
 from app.domain.feeds import KiteGrant
-from app.services.login_state import MAX_STATE_LENGTH, check_state, issue_state
-from app.services.sessions import KiteSessions, SessionState
+from app.services.kite_login.sessions import KiteSessions, SessionState
+from app.services.kite_login.state import MAX_STATE_LENGTH, check_state, issue_state
 from tests.services.fakes import (
     FIRST_TOKEN,
     MONDAY_NOON,

@@ -23,7 +23,7 @@ from app.domain.indicators import IndicatorKind, IndicatorLine, IndicatorSeries,
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.time import ist_date
-from app.services.history_answer import described
+from app.services.history.answer import described
 from app.services.indicators.bars import Bars, Floats, bar_columns
 from app.services.indicators.catalogue import compute, session_bars, warm_up
 

@@ -15,9 +15,9 @@ from app.domain.errors import InvalidInput, InvalidRange, LoginRequired, MarketD
 from app.domain.instruments import Instrument
 from app.domain.time import to_ist
 from app.ports import Clock
-from app.services.history_request import check_request
-from app.services.jobs_patience import Patience
-from app.services.jobs_work import JobFailed, JobRequest, Progress
+from app.services.history.request import check_request
+from app.services.jobs.patience import Patience
+from app.services.jobs.work import JobFailed, JobRequest, Progress
 
 MAX_INSTRUMENTS = 500
 """Instruments of one job: all of an index, and for ten years of days not even four minutes at Kite's rate."""

@@ -17,7 +17,7 @@ from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.changes import ChangeSignal
 from app.domain.errors import MarketDataError, RateLimited, SourceError, SourceUnavailable
 from app.domain.instruments import Instrument
-from app.services.history_drift import SeriesKey
+from app.services.history.drift import SeriesKey
 from app.services.spending import requests_spent
 
 MAX_RUNNING = 6

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.domain.errors import InvalidInput
 from app.domain.instruments import Instrument, InstrumentMatch
-from app.services.row_sets import RowSet, rows_of
+from app.services.instruments.row_sets import RowSet, rows_of
 
 MAX_PAGE = 100
 """Matches of one page."""

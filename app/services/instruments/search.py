@@ -6,10 +6,10 @@ from functools import reduce
 from operator import or_
 
 from app.domain.instruments import Exchange, InstrumentFilter
-from app.services.instrument_index import Grade, InstrumentIndex, Matches, together
-from app.services.instrument_pages import Graded
-from app.services.instrument_question import Search
-from app.services.row_sets import RowSet, row_set
+from app.services.instruments.index import Grade, InstrumentIndex, Matches, together
+from app.services.instruments.pages import Graded
+from app.services.instruments.question import Search
+from app.services.instruments.row_sets import RowSet, row_set
 
 SCORES = {Grade.EXACT: 1.0, Grade.PREFIX: 0.8, Grade.NAME: 0.6, Grade.PART: 0.4}
 LISTED_SCORE = 1.0

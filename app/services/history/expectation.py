@@ -25,7 +25,7 @@ from app.domain.instruments import Instrument
 from app.domain.phases import Phase
 from app.domain.spans import intersect, subtract, union
 from app.ports import PhaseSource
-from app.services.bar_states import is_over
+from app.services.history.bar_states import is_over
 
 TRADED = frozenset({Phase.OPEN})
 NOT_KNOWN = frozenset({Phase.UNKNOWN})

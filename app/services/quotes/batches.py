@@ -16,7 +16,7 @@ from app.domain.changes import ChangeSignal
 from app.domain.errors import MarketDataError, RateLimited, SourceError, SourceUnavailable
 from app.domain.instruments import Instrument
 from app.ports import QuoteSource
-from app.services.quote_batch import Batch
+from app.services.quotes.batch import Batch
 
 BATCH_SIZE = 500
 """Instruments of one batch: what Kite prices in one request, so that one batch is one unit of the budget."""

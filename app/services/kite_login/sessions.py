@@ -17,7 +17,7 @@ from app.domain.errors import InvalidInput, MarketDataError, NotSupported, Sourc
 from app.domain.feeds import KiteGrant, KiteSession
 from app.domain.time import to_ist
 from app.ports import Clock, KiteAccess, KiteAuth, SessionStore
-from app.services.login_state import check_state, issue_state, new_cookie
+from app.services.kite_login.state import check_state, issue_state, new_cookie
 
 CHECK_SECONDS = 30.0
 """How long the timer sleeps at most: a laptop that slept, or a clock that was set, is noticed within this. An end

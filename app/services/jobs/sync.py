@@ -4,8 +4,8 @@ from typing import Protocol
 
 from app.domain.errors import InvalidInput
 from app.ports import SyncReport
-from app.services.jobs_patience import Patience
-from app.services.jobs_work import JobRequest, Progress
+from app.services.jobs.patience import Patience
+from app.services.jobs.work import JobRequest, Progress
 
 
 class Master(Protocol):

@@ -10,14 +10,14 @@ from app.domain.candles import CandleRange
 from app.domain.errors import MarketDataError, NotSupported
 from app.domain.provenance import Cost
 from app.ports import CandleSource, CandleStore, Clock
-from app.services.expectation import TradingHours
-from app.services.history_drift import FreshSpans
-from app.services.history_fetches import Fetch, FetchDesk
-from app.services.history_intake import Intake, OnDrift
-from app.services.history_plan import gaps, overlap, pieces
-from app.services.history_survey import Survey, Surveyor
-from app.services.history_tail import Tails
-from app.services.history_want import Effort, Want
+from app.services.history.drift import FreshSpans
+from app.services.history.expectation import TradingHours
+from app.services.history.fetches import Fetch, FetchDesk
+from app.services.history.intake import Intake, OnDrift
+from app.services.history.plan import gaps, overlap, pieces
+from app.services.history.survey import Survey, Surveyor
+from app.services.history.tail import Tails
+from app.services.history.want import Effort, Want
 
 MAX_ROUNDS = 4
 """How often a want is looked at: before, after the fetch, after one that was begun too early, after a split."""

@@ -17,15 +17,15 @@ from app.domain.errors import InvalidRange, NotSupported, SourceTimeout
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.ports import CandleSource, CandleStore, Clock
-from app.services.expectation import TRADED, TradingHours
-from app.services.history_answer import Answers, Findings
-from app.services.history_archive import Archive
-from app.services.history_fetches import Priority
-from app.services.history_hours import settled_until
-from app.services.history_intake import OnDrift
-from app.services.history_request import MAX_BARS, HistoryRequest, check_request, too_many_bars
-from app.services.history_spans import base_span, look_backs
-from app.services.history_want import Effort, Want
+from app.services.history.answer import Answers, Findings
+from app.services.history.archive import Archive
+from app.services.history.expectation import TRADED, TradingHours
+from app.services.history.fetches import Priority
+from app.services.history.hours import settled_until
+from app.services.history.intake import OnDrift
+from app.services.history.request import MAX_BARS, HistoryRequest, check_request, too_many_bars
+from app.services.history.spans import base_span, look_backs
+from app.services.history.want import Effort, Want
 
 MAX_PIECES = 24
 """Upstream requests of one answer, 8 s of Kite's 3 a second: enough for 50,000 bars of any interval in its reach."""

@@ -12,7 +12,7 @@ import structlog
 
 from app.domain.errors import LoginRequired, RateLimited, SourceError
 from app.domain.feeds import KiteSession
-from app.services.jobs_work import Progress
+from app.services.jobs.work import Progress
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from math import inf
 
 from app.domain.errors import InvalidInput, InvalidRange
 from app.domain.instruments import InstrumentFilter, parse_instrument_id
-from app.services.instrument_words import normalised
+from app.services.instruments.words import normalised
 
 MAX_TEXT = 100
 """Characters of a search: the longest names have 60."""

@@ -9,9 +9,9 @@ from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.ports import Coverage
-from app.services.history_drift import SeriesKey
-from app.services.history_fetches import Fetch, Priority
-from app.services.history_tail import Tail
+from app.services.history.drift import SeriesKey
+from app.services.history.fetches import Fetch, Priority
+from app.services.history.tail import Tail
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from app.domain.instruments import Exchange, Instrument, InstrumentKind
-from app.services.instrument_words import DERIVATIVES, name_words, split_rest, split_symbol
+from app.services.instruments.words import DERIVATIVES, name_words, split_rest, split_symbol
 
 Rows = list[int]
 

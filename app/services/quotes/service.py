@@ -15,9 +15,9 @@ from app.domain.provenance import Cost
 from app.domain.quotes import Quote, StreamMode
 from app.domain.time import ist_date
 from app.ports import Clock, QuoteSource, QuoteStream
-from app.services.quote_batch import Batch, not_priced
-from app.services.quote_batches import QuoteBatches
-from app.services.quote_memory import Answer, QuoteMemory
+from app.services.quotes.batch import Batch, not_priced
+from app.services.quotes.batches import QuoteBatches
+from app.services.quotes.memory import Answer, QuoteMemory
 
 WINDOW = 0.010
 """Seconds in which all callers share one upstream call: too short to be felt, long enough for a page's queries."""

@@ -16,8 +16,8 @@ from app.domain.instruments import Instrument
 from app.domain.phases import Phase
 from app.domain.spans import subtract
 from app.ports import CandleStore, Coverage
-from app.services.expectation import INSTANT, TRADED, TradingHours
-from app.services.history_hours import shut_spans
+from app.services.history.expectation import INSTANT, TRADED, TradingHours
+from app.services.history.hours import shut_spans
 
 MOST_FINER_BARS = 50_000
 """Beyond that reading the finer bars takes longer than one request, which brings a hundred days at least."""

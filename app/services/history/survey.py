@@ -11,14 +11,14 @@ from app.domain.candle_merge import bar_end, period_start
 from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.spans import subtract
 from app.ports import CandleStore, Clock, Coverage
-from app.services.expectation import TradingHours
-from app.services.history_derive import Derivation
-from app.services.history_drift import OVERLAP_BARS, FreshSpans
-from app.services.history_hours import over_until, settled_until, shut_spans, trades_in
-from app.services.history_plan import adjoining, gaps
-from app.services.history_spans import LONGEST_BREAK
-from app.services.history_tail import Tail, Tails
-from app.services.history_want import Effort, Want
+from app.services.history.derive import Derivation
+from app.services.history.drift import OVERLAP_BARS, FreshSpans
+from app.services.history.expectation import TradingHours
+from app.services.history.hours import over_until, settled_until, shut_spans, trades_in
+from app.services.history.plan import adjoining, gaps
+from app.services.history.spans import LONGEST_BREAK
+from app.services.history.tail import Tail, Tails
+from app.services.history.want import Effort, Want
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from datetime import date
 
 from app.domain.errors import InvalidInput, SourceUnavailable, UnknownInstrument
 from app.domain.instruments import Instrument, InstrumentFilter, InstrumentMatch, parse_instrument_id
-from app.services.instrument_hints import near_ids
-from app.services.instrument_index import InstrumentIndex
-from app.services.instrument_order import search_order
-from app.services.instrument_pages import MAX_PAGE, SearchPage, page_of
-from app.services.instrument_question import Search
-from app.services.instrument_search import search_rows
+from app.services.instruments.hints import near_ids
+from app.services.instruments.index import InstrumentIndex
+from app.services.instruments.order import search_order
+from app.services.instruments.pages import MAX_PAGE, SearchPage, page_of
+from app.services.instruments.question import Search
+from app.services.instruments.search import search_rows
 
 PAGE = 20
 """Matches of a page when the caller does not say."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, takewhile
 
 from app.domain.instruments import Exchange, Instrument
-from app.services.instrument_index import InstrumentIndex
+from app.services.instruments.index import InstrumentIndex
 
 MAX_HINTS = 3
 """More would bury the message."""

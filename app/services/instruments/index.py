@@ -14,10 +14,10 @@ from itertools import chain
 from typing import TypeVar
 
 from app.domain.instruments import Instrument
-from app.services.instrument_parts import Parts, name_places, root_places, symbol_places
-from app.services.instrument_terms import Terms, prefix_range
-from app.services.instrument_words import KIND_WORDS, expiry_words, runs, strike_word
-from app.services.row_sets import RowSet, SortedRows, row_set
+from app.services.instruments.parts import Parts, name_places, root_places, symbol_places
+from app.services.instruments.row_sets import RowSet, SortedRows, row_set
+from app.services.instruments.terms import Terms, prefix_range
+from app.services.instruments.words import KIND_WORDS, expiry_words, runs, strike_word
 
 SHORTEST_PART = 3
 """A part of a word must be this long to be looked for inside of words: shorter ones are inside of everything."""

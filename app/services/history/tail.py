@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.candles import Candle
-from app.services.history_drift import SeriesKey
+from app.services.history.drift import SeriesKey
 
 TAIL_SECONDS = 3.0
 """How often the open bar of a series is asked for at most, for all users together: one chart may not take more than a

@@ -19,8 +19,8 @@ from app.domain.garbage import collections_paused
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.time import ist_date
 from app.ports import Clock, InstrumentSource, InstrumentStore, SettingStore, SyncReport
-from app.services.instrument_catalogue import PAGE, InstrumentCatalogue
-from app.services.instrument_master import (
+from app.services.instruments.catalogue import PAGE, InstrumentCatalogue
+from app.services.instruments.master import (
     GRACE,
     MasterRecord,
     MasterStatus,
@@ -28,7 +28,7 @@ from app.services.instrument_master import (
     next_due,
     require_believable,
 )
-from app.services.instrument_pages import SearchPage
+from app.services.instruments.pages import SearchPage
 
 RECORD = "instrument_master"
 """Name of the setting that holds the MasterRecord."""

@@ -15,12 +15,12 @@ from app.domain.errors import MarketDataError, RateLimited
 from app.domain.provenance import DataSource
 from app.domain.spans import subtract
 from app.ports import Coverage
-from app.services.bar_states import mark_forming
-from app.services.expectation import Expectation, TradingHours, expectation
-from app.services.history_fetches import FOREVER
-from app.services.history_hours import shut_spans
-from app.services.history_request import HistoryRequest
-from app.services.history_tail import Tail
+from app.services.history.bar_states import mark_forming
+from app.services.history.expectation import Expectation, TradingHours, expectation
+from app.services.history.fetches import FOREVER
+from app.services.history.hours import shut_spans
+from app.services.history.request import HistoryRequest
+from app.services.history.tail import Tail
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.domain.changes import ChangeSignal
 from app.domain.errors import InvalidInput, MarketDataError
 from app.domain.jobs import FINISHED, Job, JobKind, JobState
 from app.ports import Clock, JobStore
-from app.services.jobs_work import JobFailed, JobRequest, Progress, Work
+from app.services.jobs.work import JobFailed, JobRequest, Progress, Work
 
 MAX_UNFINISHED = 100
 """Jobs that wait or run: nobody looks through more, and each is kept in memory."""

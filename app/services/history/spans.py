@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from app.domain.candle_merge import MERGED, ceil_period
 from app.domain.candles import CandleRange, Interval
-from app.services.history_request import HistoryRequest, bars_a_day
+from app.services.history.request import HistoryRequest, bars_a_day
 
 MARGIN = 1.2
 """Share by which the first look back is longer than the mean: holidays are not spread evenly."""

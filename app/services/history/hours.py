@@ -12,8 +12,8 @@ from app.domain.candles import CandleRange, Interval
 from app.domain.instruments import Instrument
 from app.domain.phases import Phase
 from app.domain.spans import subtract, union
-from app.services.bar_states import is_over
-from app.services.expectation import INSTANT, TRADED, TradingHours
+from app.services.history.bar_states import is_over
+from app.services.history.expectation import INSTANT, TRADED, TradingHours
 
 SHUT = frozenset({Phase.PRE_OPEN, Phase.POST_CLOSE, Phase.CLOSED, Phase.HOLIDAY})
 """Phases in which no bar opens. Whether one opens in the closing auction nobody has said, so it is asked for."""

@@ -11,11 +11,11 @@ import structlog
 from app.domain.candles import INTRADAY_MINUTES, Candle, CandleRange, Interval
 from app.domain.instruments import Instrument
 from app.ports import CandleSource, CandleStore, Clock, Coverage
-from app.services.expectation import TradingHours
-from app.services.history_drift import FreshSpans, has_drifted
-from app.services.history_fetches import Fetch
-from app.services.history_hours import over_until, settled_until
-from app.services.history_tail import Tail, Tails
+from app.services.history.drift import FreshSpans, has_drifted
+from app.services.history.expectation import TradingHours
+from app.services.history.fetches import Fetch
+from app.services.history.hours import over_until, settled_until
+from app.services.history.tail import Tail, Tails
 
 STORED = (*INTRADAY_MINUTES, Interval.DAY)
 """Intervals that are stored; weeks and months are made of days for each answer."""

@@ -1,0 +1,1 @@
+"""Bars: read through the store, fetched once, with what is missing."""

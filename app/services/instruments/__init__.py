@@ -1,0 +1,1 @@
+"""The instrument master: look-ups, ranked search, the sync of each morning."""
