@@ -187,10 +187,11 @@ def test_another_day_and_another_seed(market: SimulatedMarket) -> None:
     at = datetime(2026, 11, 20, 10, 0, 1, tzinfo=IST)
     later = SimulatedMarket(seed=SEED, calendar=always_open_calendar(), today=date(2026, 11, 23))
     other = SimulatedMarket(seed=SEED + 1, calendar=always_open_calendar(), today=TODAY)
-    both = [token for token in market.by_token if token in later.by_token]
-    assert len(both) > 2500
+    everything = [token for token in market.by_token if token in later.by_token]
+    assert len(everything) > 2500
+    both = everything[::10]
     assert [market.snapshot(token, at) for token in both] == [later.snapshot(token, at) for token in both]
-    assert all(market.by_token[token].instrument == later.by_token[token].instrument for token in both)
+    assert all(market.by_token[token].instrument == later.by_token[token].instrument for token in everything)
     shares = [token_of(market, key) for key in ("NSE:INFY", "NSE:TCS", "NSE:NIFTY 50")]
     assert all(market.last_price(token, at) != other.last_price(token, at) for token in shares)
 

@@ -18,7 +18,7 @@ from websockets.typing import Origin, Subprotocol
 from tests.support.service import RunningService
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PATIENCE = 15.0
+PATIENCE = 20.0
 """Seconds for any single message on a loaded machine; a healthy one comes within a tenth of one."""
 
 

@@ -21,7 +21,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 JS = Path(__file__).resolve().parent.parent / "js"
 INSTALL_SECONDS = 180
 RUN_SECONDS = 60
-LINE_SECONDS = 15.0
+LINE_SECONDS = 30.0
 """A retry of a client takes up to 3 s, and machines under test are busy."""
 MAX_LINE_BYTES = 1_000_000
 ABSENT = "Node and npm are not both here: the tests with JavaScript clients and the 61 audits were not collected"

@@ -33,7 +33,7 @@ from app.server import Server, build_server
 from app.settings import Settings
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
-READY_SECONDS = 20.0
+READY_SECONDS = 30.0
 READY = "ready"
 
 
