@@ -88,10 +88,10 @@ class BarBuilder:
         """`slot_at` tells which bar an instant belongs to; None: to none."""
         self.last_at: datetime | None = None
         """Time of the newest tick that counted; None before the first."""
+        self.watching = False
+        """Whether ticks arrive: not until the first, nor after an interruption. What opens then is seen whole."""
         self._slot_at = slot_at
         self._open: _Open | None = None
-        self._watching_since: datetime | None = None
-        """Time of the first tick since the beginning or the last interruption: bars that open later are seen whole."""
         self._floor = LONG_AGO
         """Ticks of before are late."""
         self._price: float | None = None
@@ -117,22 +117,17 @@ class BarBuilder:
         """Whether a bar is open that is not whole."""
         return self._open is not None and not self._open.whole
 
-    @property
-    def watching(self) -> bool:
-        """Whether ticks arrive: false until the first one, and again after an interruption."""
-        return self._watching_since is not None
-
     def add(self, tick: Tick) -> list[BuiltBar]:
         """Take a tick; the bar that it ended, if it did."""
         at = _time_of(tick)
         slot = self._slot_at(at)
-        if self._watching_since is None:
+        if not self.watching:
             return self._begin(tick, at, slot)
         if at < self._floor:
             return []
         ended = self._advance_to(at)
         if slot is not None:
-            self._count(tick, at, slot, since=self._watching_since)
+            self._count(tick, at, slot)
         return ended
 
     def advance(self, now: datetime) -> list[BuiltBar]:
@@ -145,7 +140,7 @@ class BarBuilder:
 
     def interrupt(self) -> None:
         """Ticks may have been lost from here on, until the next one comes."""
-        self._watching_since = None
+        self.watching = False
         self._marked = False
         self._trail.clear()
         if self._open is not None:
@@ -176,7 +171,7 @@ class BarBuilder:
 
     def _begin(self, tick: Tick, at: datetime, slot: BarSlot | None) -> list[BuiltBar]:
         """The first tick: where counting starts. It may tell of a trade of long ago, so it is none itself."""
-        self._watching_since = at
+        self.watching = True
         ended = self._advance_to(at)
         self._price = tick.last_price
         if slot is not None:
@@ -191,10 +186,10 @@ class BarBuilder:
         self._floor = max(self._floor, at.replace(second=0, microsecond=0))
         return ended
 
-    def _count(self, tick: Tick, at: datetime, slot: BarSlot, *, since: datetime) -> None:
+    def _count(self, tick: Tick, at: datetime, slot: BarSlot) -> None:
         grown, traded = self._growth(tick, at)
         if self._open is None and traded:
-            self._open = _Open(slot, whole=slot.opens > since)
+            self._open = _Open(slot, whole=True)
         if self._open is not None and traded:
             self._open.trade(tick.last_price, grown)
         if self._open is not None and tick.open_interest is not None:

@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 
 from app.domain.candles import CandleState, Interval
+from app.domain.provenance import Cost
 from app.domain.time import IST
 from app.services.history.tail import TAIL_SECONDS
 from tests.history.bench import Chart
 from tests.history.market import INFY, between
 from tests.history.market import at as at_ist
-from tests.services.fakes import SetClock
+from tests.services.fakes import SetClock, an_instrument
+from tests.support.stores import MemoryCandleStore
 
 TODAY = between("2026-11-23", "2026-11-24")
 
@@ -61,6 +63,15 @@ async def test_a_bar_that_closed_is_not_answered_from_memory(chart: Chart, clock
     clock.advance(2)
     series = await chart.ask(Interval.MINUTE_5, last=2)
     assert (series.candles[-1].time, series.upstream_calls) == (at_ist("2026-11-23 12:00"), 1)
+
+
+async def test_a_short_question_leaves_nothing_out_of_the_memory(chart: Chart, clock: SetClock) -> None:
+    """Somebody who wants the open bar alone does not hide from the next one what is not settled before it."""
+    clock.time = at_ist("2026-11-23 12:05:02")
+    await chart.ask(Interval.MINUTE_5, at_ist("2026-11-23 12:05"), include_forming=True)
+    series = await chart.ask(Interval.MINUTE_5, at_ist("2026-11-23 11:00"), include_forming=True)
+    assert [bar.time for bar in series.candles[-2:]] == [at_ist("2026-11-23 12:00"), at_ist("2026-11-23 12:05")]
+    assert series.missing == ()
 
 
 @pytest.mark.parametrize(
@@ -126,3 +137,21 @@ async def test_a_series_grows_bar_by_bar_without_a_hole(chart: Chart, clock: Set
     span = between("2026-11-20 14:50", "2026-11-23 09:25")
     stored = await chart.store.bars(INFY.id, Interval.MINUTE_5, span)
     assert stored == chart.market.truth(Interval.MINUTE_5, span, clock.now() + timedelta(hours=1))
+
+
+async def test_where_hours_are_not_known_a_bar_ends_with_its_time(
+    chart: Chart, clock: SetClock, store: MemoryCandleStore
+) -> None:
+    """It is final then, stored a bar later, and asked for no more often than elsewhere."""
+    gold = an_instrument("NCO:GOLDPETAL26NOVFUT")
+    sent = []
+    for _ in range(12):
+        series = await chart.service.candles(
+            gold, Interval.MINUTE_5, start=None, end=None, last=3, include_forming=False, cost=Cost()
+        )
+        assert series.candles[-1].time == at_ist("2026-11-23 11:55")
+        assert (series.expected, series.missing) == (None, ())
+        sent.append(chart.market.sent)
+        clock.advance(1)
+    assert sent[-1] <= 12 / TAIL_SECONDS + 1
+    assert (await store.bars(gold.id, Interval.MINUTE_5, TODAY))[-1].time == at_ist("2026-11-23 11:50")

@@ -73,6 +73,13 @@ async def test_a_day_whose_hours_are_not_known_is_asked_for_once(chart: Chart) -
         assert (series.upstream_calls, series.count, series.expected) == (calls, 12, None)
 
 
+@pytest.mark.parametrize("interval", [Interval.DAY, Interval.WEEK, Interval.MONTH])
+async def test_where_no_bar_can_open_none_is_missing(chart: Chart, interval: Interval) -> None:
+    """Not even on a day whose hours are not known: its bar opened at midnight, before the range."""
+    series = await chart.ask(interval, at("2026-11-08 10:00"), end=at("2026-11-08 20:00"))
+    assert (series.candles, series.missing, series.upstream_calls) == ((), (), 0)
+
+
 async def test_before_the_listing_there_is_nothing_once(chart: Chart) -> None:
     """An empty answer is knowledge as well."""
     chart.market.listed = at("2026-11-20")

@@ -134,32 +134,29 @@ def test_whatever_was_seen_whole_is_what_the_exchange_has(ticks: list[Tick], beg
             assert everything[bar.candle.time] == bar.candle
 
 
-@given(tick_sequences(), st.integers(0, 39), st.integers(0, 5))
-def test_a_seeded_bar_is_what_the_exchange_has(ticks: list[Tick], begin: int, delay: int) -> None:
-    """The source answers with its bar of some tick after the question; our ticks go on meanwhile."""
-    in_order = [
-        replace(each, last_price=100.0 + number)
-        for number, each in enumerate(ticks)
-        if each.exchange_time == each.received_at
-    ]
-    in_order = [each for each in in_order if each.received_at < MORNING + timedelta(minutes=1)]
-    if begin + 1 + delay >= len(in_order):
-        return
-    answer = candles(build([tick(MORNING - SECOND, 90.0, 0), *in_order[: begin + 1 + delay]]))[-1:]
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 30)), min_size=3, max_size=9),
+    st.integers(0, 8),
+    st.integers(0, 8),
+)
+def test_a_seeded_bar_is_what_the_exchange_has(moves: list[tuple[int, int]], begin: int, answered: int) -> None:
+    """Watching begins at some tick of a bar; the source answers with its bar of a later one; our ticks go on."""
+    at, volume, ticks = MORNING, 0, [tick(MORNING - SECOND, 90.0, 0)]
+    for number, (seconds, grown) in enumerate(moves):
+        at, volume = at + seconds * SECOND, volume + grown + 1
+        ticks.append(tick(at, 100.0 + number * 7 % 10, volume))
+    first, until = 1 + begin % len(moves), 1 + max(begin % len(moves), answered % len(moves))
+    (answer,), (true,) = candles(build(ticks[: until + 1])), candles(build(ticks))
     builder = a_builder()
-    builder.add(in_order[begin])
+    builder.add(ticks[first])
     builder.mark()
-    for each in in_order[begin + 1 :]:
+    for each in ticks[first + 1 :]:
         builder.add(each)
-    slot = BarSlots(INFY, Interval.MINUTE, HOURS).at(MORNING)
-    assert slot is not None
-    builder.seed(slot, answer[0] if answer else None)
+    assert builder.slot is not None
+    builder.seed(builder.slot, answer)
 
-    whole = candles(build([tick(MORNING - SECOND, 90.0, 0), *in_order]))[-1:]
-    assert builder.forming is not None
-    assert builder.forming.whole
-    if answer:
-        assert [builder.forming.candle] == whole
+    assert not builder.lacks_beginning
+    assert candles(builder.advance(MORNING + timedelta(minutes=1))) == [replace(true, state=CandleState.FINAL)]
 
 
 def test_the_clock_ends_a_bar_in_which_no_tick_comes_any_more() -> None:

@@ -20,6 +20,7 @@ from app.services.history.expectation import Expectation, TradingHours, expectat
 from app.services.history.fetches import FOREVER
 from app.services.history.hours import shut_spans
 from app.services.history.request import HistoryRequest
+from app.services.history.spans import base_span
 from app.services.history.tail import Tail
 
 
@@ -73,13 +74,14 @@ class Answers:
         """The answer. `start`: the beginning of the span that it speaks of."""
         judged = Expectation(None, ())
         if start is not None and start < request.end:
+            before_the_first = CandleRange(start, base_span(request, start).start)
             judged = expectation(
                 self._hours,
                 request.instrument,
                 request.interval,
                 span=CandleRange(start, request.end),
                 bars=bars,
-                known=found.known,
+                known=[*found.known, before_the_first],
                 now=request.now,
             )
         return CandleSeries(

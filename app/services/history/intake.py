@@ -66,7 +66,7 @@ class Intake:
         if fetch.to_now:
             newest = tuple(bar for bar in bars if bar.time >= settled)
             over = over_until(self._hours, fetch.instrument, fetch.interval, sent_at)
-            self._tails.put(fetch.key, Tail(newest, max(settled, asked.start), sent_at, monotonic, over))
+            self._tails.put(fetch.key, Tail(newest, asked.start, sent_at, monotonic, over))
 
     def _asked(self, fetch: Fetch) -> CandleRange:
         """The span, up to this moment if it reaches to the newest bar: it may have waited."""

@@ -52,7 +52,7 @@ class Surveyor:
     async def survey(self, want: Want, effort: Effort) -> Survey:
         """The gaps of a want. A warm one takes one question to the store."""
         settled = settled_until(self._hours, want.instrument, want.interval, want.began)
-        span = CandleRange(want.span.start, self._end(want, settled))
+        span = self._span(want, settled)
         coverage = await self._coverage(want, span)
         unknown = subtract(span, [known.span for known in coverage])
         if not any(self._is_open(want, part) for part in unknown):
@@ -70,22 +70,25 @@ class Surveyor:
     def tail_of(self, want: Want) -> Tail | None:
         """The bars that are not settled, if they count and are as good as new ones.
 
-        They are if no bar ended since, and they are young, or younger than the want.
+        They are if none is missing among them, no bar ended since, and they are young, or younger than the want.
         """
         tail = self._tails.find(want.key)
         if tail is None or not self._needs_tail(want):
+            return None
+        settled = settled_until(self._hours, want.instrument, want.interval, want.began)
+        if tail.start > max(settled, want.span.start):
             return None
         if tail.over_until < over_until(self._hours, want.instrument, want.interval, want.began):
             return None
         return tail if tail.sent_at >= want.began or tail.is_young(self._clock.monotonic()) else None
 
-    def _end(self, want: Want, settled: datetime) -> datetime:
-        """Up to where bars are to be asked for."""
+    def _span(self, want: Want, settled: datetime) -> CandleRange:
+        """The settled part of the want, and all that is not settled if that counts: so that others can share it."""
+        start, end = want.span.start, min(want.span.end, settled)
         if not self._needs_tail(want) or self.tail_of(want) is not None:
-            return min(want.span.end, settled)
-        if want.interval.minutes is not None:
-            return want.began
-        return bar_end(period_start(want.began, Interval.DAY), Interval.DAY)
+            return CandleRange(start, end)
+        today = bar_end(period_start(want.began, Interval.DAY), Interval.DAY)
+        return CandleRange(min(start, settled), want.began if want.interval.minutes is not None else today)
 
     def _needs_tail(self, want: Want) -> bool:
         """Whether there may be bars that count and are not settled."""

@@ -20,10 +20,11 @@ MAX_TAILS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The bars that open at `start` or later, as they were at `sent_at`."""
+    """The newest bars, as they were at `sent_at`."""
 
     bars: tuple[Candle, ...]
     start: datetime
+    """What opens from here on is among the bars, or was settled and is stored."""
     sent_at: datetime
     sent_monotonic: float
     """The same on the clock that never jumps, in seconds."""
