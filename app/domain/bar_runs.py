@@ -1,8 +1,8 @@
 """Where bars open: the sessions of a calendar as runs of consecutive bars. Pure arithmetic.
 
 Comes in: the spans in which an instrument trades. Goes out: runs, oldest first, with which
-`app.services.history.expectation` counts. Bars of minutes count from the beginning of each session, as Kite's do: 09:15,
-10:15 ...; bars of days open at 00:00 IST, those of weeks on Monday, those of months on the 1st.
+`app.services.history.expectation` counts. Bars of minutes count from the beginning of each session, as Kite's do:
+09:15, 10:15 ...; bars of days open at 00:00 IST, those of weeks on Monday, those of months on the 1st.
 """
 
 from collections.abc import Iterable, Iterator

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from app.domain.errors import InvalidInput
 from app.domain.jobs import FINISHED, Job, JobState
-from app.services.jobs.service import service as jobs_module
+from app.services.jobs import service as jobs_module
 from tests.jobs.bench import BACKFILL, SYNC, CountingStore, JobBench, PieceWork, running_jobs, unfinished
 
 

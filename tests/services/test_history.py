@@ -21,9 +21,9 @@ from app.domain.errors import (
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.time import IST
+from app.services.history import fetches
+from app.services.history import service as history
 from app.services.history.bar_states import is_over
-from app.services.history.service import fetches
-from app.services.history.service import service as history
 from tests.history.bench import running_history
 from tests.services.fakes import DAY, MONDAY_NOON, SetClock, SetPhases, SteadyCandles, an_instrument, steady_bars
 from tests.support.virtual_time import VIRTUAL_TIME

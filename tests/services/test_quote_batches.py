@@ -14,8 +14,8 @@ from app.domain.errors import (
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.quotes import Quote
+from app.services.quotes import batches as quote_batches
 from app.services.quotes.service import QuoteService
-from app.services.quotes.service import batches as quote_batches
 from tests.services.fakes import CountingQuotes, SetClock, StillStream, an_instrument, some_instruments
 from tests.services.quote_bench import Answers, bench, gather
 from tests.support.virtual_time import VIRTUAL_TIME
