@@ -10,8 +10,9 @@ from app.domain.candles import CandleRange, CandleSeries, Interval
 from app.domain.errors import InvalidRange, RateLimited, SourceError, SourceUnavailable
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
+from app.services.history import fetches
 from app.services.history.fetches import PARALLEL, Priority
-from app.services.history.service import HistoryService, fetches
+from app.services.history.service import HistoryService
 from tests.history.bench import Chart, exact, running_history
 from tests.history.market import DAY, HOURS, INFY, NOW, CalendarMarket, at, between
 from tests.services.fakes import SetClock, an_instrument
