@@ -51,7 +51,7 @@ log = structlog.get_logger()
 
 
 class History(Protocol):
-    """Bars on request, as `app.services.history.HistoryService` has them."""
+    """Bars on request, as `app.services.history.service.HistoryService` has them."""
 
     async def candles(  # noqa: PLR0913 - the arguments of the GraphQL field, by keyword
         self,

@@ -44,7 +44,7 @@ async def test_what_was_asked_for_joins_the_stream() -> None:
 
 async def test_what_is_asked_of_the_stream_stays_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instruments that are answered from the stream are renewed, once, while somebody asks for them."""
-    monkeypatch.setattr("app.services.quotes.RENEW_SECONDS", 0.02)
+    monkeypatch.setattr("app.services.quotes.service.RENEW_SECONDS", 0.02)
     async with bench() as at:
         at.stream.states = {"NSE:INFY": Quote("NSE:INFY", 9.0, DataSource.SANDBOX, MONDAY_NOON)}
         for _ in range(3):
