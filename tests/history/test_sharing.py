@@ -1,6 +1,7 @@
 """Callers who want the same at once, callers who leave, and jobs that wait their turn."""
 
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -17,8 +18,15 @@ from tests.history.bench import Chart, exact, running_history
 from tests.history.market import DAY, HOURS, INFY, NOW, CalendarMarket, at, between
 from tests.services.fakes import SetClock, an_instrument
 from tests.support.stores import MemoryCandleStore
+from tests.support.virtual_time import VIRTUAL_TIME
 
 JUNE = between("2026-06-01", "2026-06-30")
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """All of it is in memory: who comes while something is under way does so on any machine."""
+    return VIRTUAL_TIME
 
 
 async def test_the_same_question_at_once_is_one_request(chart: Chart) -> None:

@@ -19,7 +19,7 @@ from tests.services.fakes import SetClock
 from tests.support.stores import MemoryJobStore
 
 BACKFILL, SYNC = JobKind.CANDLE_BACKFILL, JobKind.INSTRUMENT_SYNC
-WAIT_SECONDS = 5
+WAIT_SECONDS = 20
 
 
 class PieceWork:
