@@ -151,6 +151,28 @@ async def test_a_fetch_that_ends_while_another_looks_is_not_repeated(market: Cal
     assert market.sent == 1
 
 
+async def test_bars_that_come_while_another_looks_are_in_its_answer(market: CalendarMarket, clock: SetClock) -> None:
+    """Enough last bars are stored, but newer ones arrive between reading them and reading what is known."""
+
+    class Slow(MemoryCandleStore):
+        late = 0.0
+
+        async def last_bars(self, *args, **kwargs):
+            found = await super().last_bars(*args, **kwargs)
+            await anyio.sleep(self.late)
+            return found
+
+    store = Slow()
+    async with running_history(market, clock, HOURS, store=store) as service, anyio.create_task_group() as tasks:
+        chart = Chart(service, market, store)
+        await chart.ask(Interval.HOUR, at("2026-11-09"), end=at("2026-11-10"))
+        store.late = 0.02
+        tasks.start_soon(chart.ask, Interval.HOUR, at("2026-11-09"))
+        series = await chart.ask(Interval.HOUR, last=5)
+        assert (series.candles[-1].time, series.upstream_calls) == (at("2026-11-23 10:15"), 0)
+        assert exact(series, market)
+
+
 async def test_a_store_that_fails_is_an_error_and_not_the_end(market: CalendarMarket, clock: SetClock) -> None:
     """The log has the reason; the next question is answered."""
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from app.domain.candles import CandleRange
 from app.domain.errors import MarketDataError, NotSupported
-from app.domain.provenance import Cost
 from app.ports import CandleSource, CandleStore, Clock
 from app.services.history.drift import FreshSpans
 from app.services.history.expectation import TradingHours
@@ -54,14 +53,14 @@ class Archive:
 
     async def requests_for(self, want: Want) -> list[CandleRange]:
         """The requests that it would take now, newest first."""
-        survey = await self._surveyor.survey(want, Effort(Cost()))
+        survey = await self._surveyor.survey(want)
         return [fetch.span for fetch in self._new_fetches(want, survey, [])]
 
     async def _begin(self, want: Want, effort: Effort) -> list[Fetch]:
         """The fetches to wait for, each of which must be left. No fetch ends unseen between looking and joining."""
         while True:
             version = self._desk.version
-            survey = await self._surveyor.survey(want, effort)
+            survey = await self._surveyor.survey(want)
             if version == self._desk.version:
                 break
         effort.coverage = survey.coverage

@@ -4,7 +4,7 @@ Comes in: an instrument, an interval, and a range or a number of bars. Goes out:
 it and why. Called by the resolvers of `candles`, and by jobs that fill the store; the runtime owns `run()`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,7 +16,7 @@ from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
 from app.domain.errors import InvalidRange, NotSupported, SourceTimeout
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
-from app.ports import CandleSource, CandleStore, Clock
+from app.ports import CandleSource, CandleStore, Clock, Coverage
 from app.services.history.answer import Answers, Findings
 from app.services.history.archive import Archive
 from app.services.history.expectation import TRADED, TradingHours
@@ -183,14 +183,18 @@ class HistoryService:
         """The last bars: those that are stored, without holes, or piece by piece back."""
         request = question.request
         stored: list[Candle] = []
+        seen: Sequence[Coverage] = ()
         if request.interval not in MERGED:
+            ever = CandleRange(request.earliest, request.end)
+            seen = await self._store.coverage(request.instrument.id, request.interval, ever)
             stored = await self._store.last_bars(
                 request.instrument.id, request.interval, before=request.end, count=request.last
             )
         if len(stored) == request.last:
             span = base_span(request, stored[0].time)
             await self._reach(question, span)
-            found = await self._look(question, span, stored)
+            unchanged = question.effort.coverage is not None and set(question.effort.coverage) <= set(seen)
+            found = await self._look(question, span, stored if unchanged else None)
         else:
             found = await self._walk_back(question)
             if question.effort.problem is not None and stored and stored[0].time < found.start:
@@ -229,12 +233,12 @@ class HistoryService:
             )
 
     async def _look(self, question: _Question, span: CandleRange, stored: list[Candle] | None = None) -> _Found:
-        """What there is of a span. `stored`: its bars, unless more came since they were read."""
+        """What there is of a span. `stored`: its bars, if they were read after what is known of it."""
         request, effort = question.request, question.effort
         coverage = effort.coverage
         if coverage is None:
             coverage = await self._store.coverage(request.instrument.id, request.base, span)
-        if stored is None or effort.changed:
+        if stored is None:
             stored = await self._store.bars(request.instrument.id, request.base, span)
         findings = Findings(stored, coverage, effort.tail, effort.problem, effort.upstream_calls)
         return _Found(span.start, findings, self._answers.bars(request, findings, include_forming=question.forming))

@@ -18,7 +18,7 @@ from app.services.history.hours import over_until, settled_until, shut_spans, tr
 from app.services.history.plan import adjoining, gaps
 from app.services.history.spans import LONGEST_BREAK
 from app.services.history.tail import Tail, Tails
-from app.services.history.want import Effort, Want
+from app.services.history.want import Want
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Surveyor:
         self._fresh = fresh
         self._derivation = Derivation(store, hours)
 
-    async def survey(self, want: Want, effort: Effort) -> Survey:
+    async def survey(self, want: Want) -> Survey:
         """The gaps of a want. A warm one takes one question to the store."""
         settled = settled_until(self._hours, want.instrument, want.interval, want.began)
         span = self._span(want, settled)
@@ -61,7 +61,6 @@ class Surveyor:
         shut = shut_spans(self._hours, want.instrument, want.interval, around)
         found = gaps(span, [known.span for known in coverage], shut)
         if await self._derive(want, found, settled):
-            effort.changed = True
             coverage = await self._coverage(want, span)
             found = gaps(span, [known.span for known in coverage], shut)
         overlaps = {gap.start: await self._overlap(want, gap, coverage, shut) for gap in found}

@@ -42,8 +42,6 @@ class Effort:
     """Requests that it waited for, shared ones included."""
     problem: MarketDataError | None = None
     """The first failure; nothing more is asked for after it."""
-    changed: bool = False
-    """Whether the store may hold more than before."""
     coverage: Sequence[Coverage] | None = None
     """What is known around the span that was made known last; None if that may have changed since it was read."""
     tail: Tail | None = None
@@ -53,6 +51,5 @@ class Effort:
         """A fetch is done."""
         self.upstream_calls += fetch.calls
         self.cost.upstream_calls += fetch.calls
-        self.changed = True
         self.coverage = None
         self.problem = self.problem or fetch.error
