@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import MarketDataError
 from schema.execution.engine import Engine, Prepared, Result
+from schema.execution.events import subscribe
 from schema.execution.records import (
     ALL_KINDS,
     FailureKind,
@@ -215,7 +216,7 @@ class GraphQLHttp:
         if not exchange.accepted.streams:
             msg = f"a subscription is a stream: accept {Media.EVENTS}, or use a WebSocket with graphql-transport-ws"
             raise RequestRefused(HTTPStatus.NOT_ACCEPTABLE, "NOT_ACCEPTABLE", msg)
-        results = await self._engine.subscribe(prepared, context)
+        results = await subscribe(self._engine, prepared, context)
         await self._stream(exchange, single(results) if isinstance(results, dict) else results)
 
     async def _stream(self, exchange: "_Exchange", results: AsyncGenerator[Result, None]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from starlette.types import Receive, Scope, Send
 
 from schema.execution.engine import Engine, Result, new_operation_id
+from schema.execution.events import subscribe
 from schema.execution.failures import formatted, internal_error, log_bug
 from schema.execution.records import Formatted, GraphQLRequest, RequestFailure
 from schema.transport.connection import ContextFactory, build_context, connection_info, request_id_of
@@ -248,7 +249,7 @@ class Socket:
         if prepared.kind != "subscription":
             return await self._next(message.id, await self._engine.execute(prepared, context))
         operation.streaming = True
-        results = await self._engine.subscribe(prepared, context)
+        results = await subscribe(self._engine, prepared, context)
         if isinstance(results, dict):
             return await self._next(message.id, results)
         async with aclosing(results):
