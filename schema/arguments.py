@@ -73,6 +73,10 @@ def check_throttle(throttle_ms: int) -> None:
 
 def find_each(context: RequestContext, ids: Sequence[str]) -> list[Instrument | MarketDataError]:
     """The instrument of each id, or why there is none, in order."""
+    find = context.services.instruments.catalogue.find
+    lasting = [item for item in map(find, ids) if item is not None and item.expiry is None]
+    if len(lasting) == len(ids):
+        return list(lasting)
     found: list[Instrument | MarketDataError] = []
     for instrument_id in ids:
         try:

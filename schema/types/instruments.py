@@ -1,5 +1,6 @@
 """Instrument, with what hangs on it, and the pages of a search."""
 
+from collections.abc import Awaitable
 from datetime import date
 from typing import Annotated
 
@@ -26,10 +27,12 @@ def underlying(instrument: strawberry.Parent[Instrument], info: Info) -> Instrum
     return info.context.services.instruments.find(instrument.underlying_id)
 
 
-async def quote(instrument: strawberry.Parent[Instrument], info: Info, max_age_ms: MaxAgeMs = None) -> Quote:
+def quote(
+    instrument: strawberry.Parent[Instrument], info: Info, max_age_ms: MaxAgeMs = None
+) -> Quote | Awaitable[Quote]:
     """Its price, batched with every other price of the operation."""
     check_max_age(max_age_ms)
-    return await info.context.quote_loader.price(instrument, max_age_ms)
+    return info.context.prices.one(instrument, max_age_ms)
 
 
 async def candles(  # noqa: PLR0913 - the contract's arguments
@@ -82,7 +85,7 @@ class InstrumentType:
         description="The instrument a derivative is written on, where it is known.",
     )
     currency: str = field(description="Currency of its prices, ISO 4217.")
-    quote: Quote | None = field(
+    quote: Quote | Awaitable[Quote] = field(
         resolver=quote, graphql_type=QuoteType | None, description="Its price; null with an error if it has none."
     )
     candles: CandleSeries = field(
