@@ -10,11 +10,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import strawberry
 from graphql import ExecutionResult
-from graphql.execution import get_variable_values
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import MarketDataError
@@ -122,12 +121,7 @@ class Engine:
             check_limit("DOCUMENT_TOO_COSTLY", "estimated cost", value=operation.price(given), limit=limit)
         except LimitExceeded as exceeded:
             return limit_failure(exceeded)
-        values = get_variable_values(
-            self._schema,
-            operation.node.variable_definitions or (),
-            cast("dict[str, Any]", given),
-            max_errors=self.limits.max_coercion_errors,
-        )
+        values = operation.variables.values(given, max_errors=self.limits.max_coercion_errors)
         if isinstance(values, VariableValues):
             return values
         return graphql_failure(FailureKind.VARIABLES, values, "BAD_USER_INPUT")
