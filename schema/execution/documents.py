@@ -19,6 +19,7 @@ from graphql.execution.collect_fields import FragmentDetails
 
 from schema.execution.analysis import analyse
 from schema.execution.coercion import VariablePlan
+from schema.execution.compiled.library import DocumentSelections, Library
 from schema.execution.cost import Cost
 from schema.execution.failures import failure, graphql_failure, limit_failure
 from schema.execution.limits import CostModel, LimitExceeded, Limits, check_limit
@@ -54,9 +55,16 @@ class Operation:
 class Document:
     """A valid document."""
 
-    __slots__ = ("_operations", "fragment_definitions", "fragments")
+    __slots__ = ("_operations", "fragment_definitions", "fragments", "selections")
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode, costs: Mapping[str | None, Cost]) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        node: DocumentNode,
+        costs: Mapping[str | None, Cost],
+        selections: DocumentSelections,
+    ) -> None:
+        self.selections = selections
         definitions = [d for d in node.definitions if isinstance(d, FragmentDefinitionNode)]
         self.fragment_definitions = {d.name.value: d for d in definitions}
         self.fragments = {d.name.value: FragmentDetails(d, None) for d in definitions}
@@ -99,6 +107,7 @@ class DocumentCache:
         self._schema = schema
         self._limits = limits
         self._model = model
+        self._library = Library()
         self._known: OrderedDict[str, Document] = OrderedDict()
         self._failed: OrderedDict[str, RequestFailure] = OrderedDict()
         self._characters = 0
@@ -149,7 +158,7 @@ class DocumentCache:
             return graphql_failure(FailureKind.VALIDATION, errors, "GRAPHQL_VALIDATION_FAILED")
         if not costs:
             return _no_operation("the document has no operation")
-        return Document(self._schema, node, costs)
+        return Document(self._schema, node, costs, self._library.document(node))
 
     def _parse(self, query: str) -> DocumentNode:
         limits = self._limits
