@@ -9,10 +9,16 @@ construction it becomes the real class, which the data model allows between clas
 https://docs.python.org/3/reference/datamodel.html#slots
 """
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields, make_dataclass
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+
+
+def open_draft(kind: type[Any]) -> Callable[[], Any]:
+    """A class without a constructor and with the slots of `kind`: set all of them, then `__class__`, in a hot loop."""
+    return type(f"{kind.__name__}Draft", (), {"__slots__": tuple(each.name for each in fields(kind))})
 
 
 def quick_constructor(kind: type[T]) -> type[T]:
