@@ -5,12 +5,10 @@ from contextlib import asynccontextmanager
 
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from app import __version__
 from app.domain.provenance import QuoteOrigin
@@ -18,7 +16,7 @@ from app.http.health import health_routes
 from app.http.hosts import LoopbackHosts
 from app.http.login import login_routes
 from app.http.metrics import metrics_route
-from app.http.origins import AllowedOrigins
+from app.http.origins import AllowedOrigins, Cors
 from app.http.request_ids import RequestIds
 from app.logs import log_operation
 from app.metrics import ServiceState
@@ -41,6 +39,8 @@ from schema.transport.websocket import GraphQLWebSocket
 from schema.types.providers import ServerInfo
 
 __all__ = ["create_app", "export_sdl"]
+
+GRAPHQL_PATH = "/graphql"
 
 COST_MODEL = CostModel(
     list_sizes={"Query.candles": 500, "Instrument.candles": 500, "Depth.bids": 5, "Depth.asks": 5},
@@ -73,9 +73,24 @@ def create_app(
             inner.app = await to_thread.run_sync(Endpoints, runtime, origins)
             yield
 
-    app = Starlette(lifespan=lifespan, routes=[Mount("/", inner)], middleware=_middleware(settings, origins))
+    app = Application(lifespan, _front(inner, settings, origins))
     app.state.stop_hooks = (inner.end_sockets, inner.end_requests)
     return app
+
+
+class Application(Starlette):
+    """The lifespan of Starlette, around everything; requests pass its own middleware and routing by."""
+
+    def __init__(self, lifespan: Lifespan["Application"], front: ASGIApp) -> None:
+        super().__init__(lifespan=lifespan)
+        self._front = front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start and stop, or answer a request, or serve a socket."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await self._front(scope, receive, send)
 
 
 class Endpoints:
@@ -91,14 +106,19 @@ class Endpoints:
         self._app = Starlette(routes=self._routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request or serve a socket."""
-        await self._app(scope, receive, send)
+        """Answer a request or serve a socket: GraphQL at once, everything else by Starlette's routing."""
+        if scope["path"] != GRAPHQL_PATH:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self.http(scope, receive, send)
+        else:
+            await self.websocket(scope, receive, send)
 
     def _routes(self) -> list[BaseRoute]:
         runtime = self._runtime
         return [
-            Route("/graphql", self.http, methods=None),
-            WebSocketRoute("/graphql", self.websocket),
+            Route(GRAPHQL_PATH, self.http, methods=None),
+            WebSocketRoute(GRAPHQL_PATH, self.websocket),
             graphiql_assets(),
             *health_routes(readiness_checks(runtime)),
             metrics_route(runtime.metrics, self._state),
@@ -164,23 +184,13 @@ def _services(runtime: Runtime) -> Services:
     )
 
 
-def _middleware(settings: Settings, origins: AllowedOrigins) -> list[Middleware]:
-    """From the outside in."""
-    layers = [Middleware(RequestIds)]
+def _front(inner: ASGIApp, settings: Settings, origins: AllowedOrigins) -> ASGIApp:
+    """What every request passes, from the outside in."""
+    app: ASGIApp = Cors(inner, allowed=origins)
     if settings.is_loopback:
-        layers.append(Middleware(LoopbackHosts, own=settings.base_url))
-    return [
-        *layers,
-        Middleware(
-            CORSMiddleware,
-            allow_origin_regex=origins.pattern,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "x-request-id"],
-            expose_headers=["x-request-id"],
-            max_age=3_600,
-        ),
-    ]
+        app = LoopbackHosts(app, own=settings.base_url)
+    return RequestIds(app)
 
 
 async def _to_graphiql(_: Request) -> Response:
-    return RedirectResponse("/graphql")
+    return RedirectResponse(GRAPHQL_PATH)
