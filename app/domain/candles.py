@@ -1,8 +1,10 @@
 """Candles and their intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
@@ -94,6 +96,15 @@ class CandleColumns:
     volume: list[int]
 
 
+@runtime_checkable
+class Columnar(Protocol):
+    """Bars that are kept as columns already."""
+
+    def columns(self) -> CandleColumns:
+        """The bars as columns of numbers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SourceShare:
     """How many bars of a series one source gave."""
@@ -112,7 +123,7 @@ class CandleSeries:
     """Beginning of the span, inclusive; None if only a number of bars was asked for and none came."""
     end: datetime | None
     """End of the span, exclusive."""
-    candles: tuple[Candle, ...]
+    candles: Sequence[Candle]
     sources: tuple[SourceShare, ...]
     upstream_calls: int
     """Requests to a source that this series took."""
@@ -132,6 +143,8 @@ class CandleSeries:
     def columns(self) -> CandleColumns:
         """The same bars as columns."""
         bars = self.candles
+        if isinstance(bars, Columnar):
+            return bars.columns()
         return CandleColumns(
             epoch_seconds=[bar.epoch_seconds for bar in bars],
             open=[bar.open for bar in bars],
