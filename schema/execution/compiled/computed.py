@@ -18,7 +18,7 @@ of a list share, the present instant above all, is read here once.
 _KEY = "schema.execution.compiled.computed"
 
 
-def computed(bind: Bind) -> Mapping[object, object]:
+def computed(bind: Bind) -> Mapping[Any, Any]:
     """Metadata for `strawberry.field`."""
     return {_KEY: bind}
 
