@@ -31,6 +31,7 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/python -m tools.check_house
 
 bench: $(VENV)/dev.stamp ## Measure what must be fast, on SQLite and PostgreSQL
+	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.master
 	$(BIN)/python -m bench.intake
 	$(BIN)/python -m bench.candles
@@ -50,7 +51,7 @@ format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 clean: ## Remove the environment and the data of the sandbox
-	rm -rf $(VENV) .data node_modules tests/js/node_modules
+	rm -rf $(VENV) .data build node_modules tests/js/node_modules bench/node_modules
 
 LOCK = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
