@@ -20,6 +20,7 @@ from graphql import (
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetailsList
 
+from schema.execution.chunks import EncodedChunks
 from schema.execution.compiled.leaves import Forms
 from schema.execution.compiled.plan import Record, records_below
 from schema.execution.compiled.planning import NotCompilable, Planner
@@ -45,6 +46,7 @@ class Library:
     def __init__(self) -> None:
         self._forms = Forms()
         self._plain = PlainClasses()
+        self._chunks = EncodedChunks()
         self._selections: dict[str, Selection] = {}
         self._documents: weakref.WeakSet[DocumentSelections] = weakref.WeakSet()
         self._room = MAX_ROOM
@@ -63,7 +65,7 @@ class Library:
         known = self._selections.get(record.key)
         if known is None:
             below = {nested.key: self.selection(nested) for nested in records_below(record)}
-            known = self._selections[record.key] = Selection(record, self._forms, self._plain, below)
+            known = self._selections[record.key] = Selection(record, self._forms, self._plain, below, self._chunks)
             self.take(len(record.fields))
         return known
 

@@ -1,8 +1,10 @@
 """A compiled selection: the function of a record's plan, for one object and for a list of them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from app.domain.candle_chunks import ChunkedCandles
+from schema.execution.chunks import EncodedChunks
 from schema.execution.compiled.leaves import Forms
 from schema.execution.compiled.plan import Record
 from schema.execution.compiled.source import Below, Bound, Text
@@ -11,27 +13,17 @@ from schema.execution.compiled.values import PlainClasses, Unexpected
 Row = dict[str, object]
 
 
-@runtime_checkable
-class EncodedList(Protocol):
-    """A list of records that keeps them encoded: asked instead of its items being read, where nothing is computed.
-
-    It must also be iterable and answer alike then; ordinary execution reads it item by item.
-    """
-
-    def encoded(self, selection: "Selection") -> object:
-        """What goes into the result, such as an `orjson.Fragment`: the JSON of `selection.of_list` of its items."""
-        ...
-
-
 class Selection:
     """What one record type's selection compiles to. Immutable; shared by all documents that select the same.
 
     Everything that it does raises for a value that is not plainly right; ordinary execution then says what is wrong.
     """
 
-    __slots__ = ("_bind", "_one", "is_pure", "key", "size", "text")
+    __slots__ = ("_bind", "_chunks", "_one", "is_pure", "key", "size", "text")
 
-    def __init__(self, record: Record, forms: Forms, plain: PlainClasses, below: Mapping[str, Below]) -> None:
+    def __init__(
+        self, record: Record, forms: Forms, plain: PlainClasses, below: Mapping[str, Below], chunks: EncodedChunks
+    ) -> None:
         """`below` has the selections of the records directly below, by their keys."""
         written = Text(record, forms, plain, below)
         self.key = record.key
@@ -41,6 +33,7 @@ class Selection:
         self.size = record.size
         self.text = written.text
         self._bind = tuple(written.binds)
+        self._chunks = chunks
         self._one = _function(written, record.type_name)
 
     def of_one(self, item: object, context: object) -> Row:
@@ -48,7 +41,7 @@ class Selection:
         return self._one(item, self.bind(context))
 
     def of_list(self, items: Any, context: object, *, nullable: bool = False) -> object:
-        """The fields of each object of a list or tuple; what an EncodedList says. With `nullable`, None for None."""
+        """The fields of each object of a list or tuple, or what is kept of chunks. With `nullable`, None for None."""
         return (self.rows_or_none if nullable else self.rows)(items, self.bind(context))
 
     def bind(self, context: object) -> Bound:
@@ -75,8 +68,8 @@ class Selection:
         return [None if item is None else one(item, bound) for item in items]
 
     def _encoded(self, items: object) -> object:
-        if self.is_pure and isinstance(items, EncodedList):
-            return items.encoded(self)
+        if self.is_pure and isinstance(items, ChunkedCandles):
+            return self._chunks.rows(items, self)
         raise Unexpected(items)
 
 
