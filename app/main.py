@@ -27,11 +27,13 @@ from app.runtime import DEFAULT_TIMING, Runtime, Timing, open_runtime
 from app.services.indicators.series import IndicatorService
 from app.settings import Settings
 from schema.build import build_schema, export_sdl
-from schema.context import RequestContext, Services
+from schema.context import RequestContext, Role, Services
 from schema.execution.engine import Engine
 from schema.execution.limits import CostModel
 from schema.execution.records import OperationRecord
 from schema.graphiql import graphiql_assets, graphiql_page
+from schema.live.sharing import STREAMS
+from schema.live.streams import LiveStreams
 from schema.roles import RoleOf
 from schema.transport.connection import ConnectionInfo
 from schema.transport.http import GraphQLHttp
@@ -71,7 +73,8 @@ def create_app(
         async with open_runtime(settings, clock=clock, secrets=secrets, timing=timing) as runtime:
             # Building the schema takes a tenth of a second and looks at files.
             inner.app = await to_thread.run_sync(Endpoints, runtime, origins)
-            yield
+            async with inner.app.live.opened():
+                yield
 
     app = Application(lifespan, _front(inner, settings, origins))
     app.state.stop_hooks = (inner.end_sockets, inner.end_requests)
@@ -101,8 +104,9 @@ class Endpoints:
         self._services = _services(runtime)
         self._role_of = RoleOf(runtime.settings.admin_token)
         self._engine = engine = Engine(build_schema(), on_operation=self._operation_ended, cost_model=COST_MODEL)
-        self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page)
-        self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins)
+        self.live = LiveStreams(engine, STREAMS, rights=_role, on_merged=runtime.metrics.updates_merged)
+        self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page, live=self.live)
+        self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins, live=self.live)
         self._app = Starlette(routes=self._routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,6 +150,11 @@ class Endpoints:
         return service_state(
             self._runtime, connections=self.websocket.open_sockets, running_operations=self._engine.running
         )
+
+
+def _role(context: RequestContext) -> Role:
+    """All that results depend on beside the operation: who may do the same may share a stream."""
+    return context.role
 
 
 class _Inner:

@@ -16,6 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.websocket_protocol import DirectWebSocketProtocol
+
 log = structlog.get_logger()
 
 StopHook = Callable[[], Awaitable[None]]
@@ -225,13 +227,14 @@ async def _run_hook(hook: StopHook) -> None:
         log.exception("a stop hook failed", hook=getattr(hook, "__qualname__", repr(hook)))
 
 
-def build_server(
+def build_server(  # noqa: PLR0913 - what a server can be given, by keyword
     app: ASGIApp,
     *,
     host: str,
     port: int,
     on_stop: Sequence[StopHook] = (),
     http_protocol: type[HttpToolsProtocol] = BoundedHttpProtocol,
+    websocket_protocol: type[DirectWebSocketProtocol] = DirectWebSocketProtocol,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> Server:
     """A server for `app`, not started.
@@ -247,7 +250,7 @@ def build_server(
         port=port,
         loop="auto",
         http=http_protocol,
-        ws="websockets-sansio",
+        ws=websocket_protocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,

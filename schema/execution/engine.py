@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import strawberry
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLField, GraphQLObjectType
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import MarketDataError
@@ -176,6 +176,11 @@ class Engine:
         return build_executor(
             self._schema, prepared.operation, prepared.variables, context, prepared.request.extensions
         )
+
+    def subscription_field(self, name: str) -> GraphQLField:
+        """The definition of a field that a valid subscription selects."""
+        root = cast("GraphQLObjectType", self._schema.subscription_type)
+        return cast("GraphQLField", root.fields[name])
 
     def errors_only(self, error: Exception, operation_id: str) -> Result:
         """The result of an operation that has no data: a domain error as it is, anything else logged and masked."""

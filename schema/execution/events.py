@@ -27,6 +27,15 @@ async def subscribe(
     """
     operation_id = new_operation_id()
     executor = engine.executor(prepared, context)
+    source = await open_source(engine, executor, operation_id)
+    if not isinstance(source, Source):
+        engine.finish(prepared, operation_id, source)
+        return source
+    return _events(engine, prepared, executor, source, context, operation_id)
+
+
+async def open_source(engine: Engine, executor: OperationExecutor, operation_id: str) -> "Source | Result":
+    """The payloads of a subscription, to be closed; or the result that says why there are none."""
     try:
         source = create_source_event_stream(executor)
         if executor.is_awaitable(source):
@@ -34,17 +43,24 @@ async def subscribe(
     except Exception as error:  # noqa: BLE001 - as in `Engine.execute`
         source = ExecutionResult(None, [GraphQLError("internal", original_error=error)])
     if isinstance(source, ExecutionResult):
-        result: Result = {"errors": format_errors(source.errors or (), operation_id)}
-        engine.finish(prepared, operation_id, result)
-        return result
-    return _events(engine, prepared, executor, cast("AsyncIterable[object]", source), context, operation_id)
+        return {"errors": format_errors(source.errors or (), operation_id)}
+    return Source(cast("AsyncIterable[object]", source), engine.limits.close_seconds)
+
+
+async def execute_event(
+    engine: Engine, executor: OperationExecutor, payload: object, context: OperationContext, operation_id: str
+) -> Result:
+    """The result of one payload, in a context that no other event has. Raises what is a bug."""
+    event = executor.build_per_event_executor(payload)
+    event.context_value = context
+    return await engine.complete(event, context, operation_id)
 
 
 async def _events(
     engine: Engine,
     prepared: Prepared,
     executor: OperationExecutor,
-    source: AsyncIterable[object],
+    source: "Source",
     context: OperationContext,
     operation_id: str,
 ) -> AsyncGenerator[Result, None]:
@@ -52,11 +68,9 @@ async def _events(
     last: Result = {}
     engine.running += 1
     try:
-        async with aclosing(Source(source, engine.limits.close_seconds)) as payloads:
+        async with aclosing(source) as payloads:
             async for payload in payloads:
-                event = executor.build_per_event_executor(payload)
-                event.context_value = fresh = context.fresh()
-                last = await engine.complete(event, fresh, operation_id)
+                last = await execute_event(engine, executor, payload, context.fresh(), operation_id)
                 events += 1
                 yield last
     except Exception as error:  # noqa: BLE001 - as in `Engine.execute`; closing and cancelling pass through

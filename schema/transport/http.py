@@ -6,7 +6,7 @@ parses, the engine executes, `sse` streams.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -28,6 +28,7 @@ from schema.execution.records import (
     OperationKind,
     RequestFailure,
 )
+from schema.live.streams import LiveStreams, Serve
 from schema.transport.connection import ContextFactory, build_context, connection_info, request_id_of
 from schema.transport.encode import encode
 from schema.transport.negotiate import Accepted, Media, negotiate
@@ -83,11 +84,14 @@ class GraphQLHttp:
         context_factory: ContextFactory,
         graphiql: Callable[[Request], Response] | None = None,
         limits: HttpLimits = DEFAULT_HTTP_LIMITS,
+        live: LiveStreams | None = None,
     ) -> None:
+        """`live`: the streams that alike subscriptions share; None: each is executed on its own."""
         self._engine = engine
         self._context_factory = context_factory
         self._graphiql = graphiql
         self._limits = limits
+        self._live = live
         self._negotiate = lru_cache(maxsize=KNOWN_ACCEPTS)(negotiate)
         self._streams: dict[EventStream, asyncio.Event] = {}
         self._requests: set[asyncio.Timeout] = set()
@@ -216,12 +220,16 @@ class GraphQLHttp:
         if not exchange.accepted.streams:
             msg = f"a subscription is a stream: accept {Media.EVENTS}, or use a WebSocket with graphql-transport-ws"
             raise RequestRefused(HTTPStatus.NOT_ACCEPTABLE, "NOT_ACCEPTABLE", msg)
+        serve = self._live.shared(prepared, context) if self._live is not None else None
+        if serve is not None:
+            await self._stream(exchange, serve)
+            return
         results = await subscribe(self._engine, prepared, context)
         await self._stream(exchange, single(results) if isinstance(results, dict) else results)
 
-    async def _stream(self, exchange: "_Exchange", results: AsyncGenerator[Result, None]) -> None:
+    async def _stream(self, exchange: "_Exchange", results: AsyncGenerator[Result, None] | Serve) -> None:
         if self._stopping or len(self._streams) >= self._limits.max_streams:
-            async with aclosing(results):
+            async with aclosing(results) if isinstance(results, AsyncGenerator) else nullcontext():
                 msg = "no more event streams can be opened here: try again, or another server"
                 raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_STREAMS", msg)
         stream = EventStream(exchange.receive, exchange.send, keep_alive_seconds=self._limits.keep_alive_seconds)
