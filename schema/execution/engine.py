@@ -6,11 +6,11 @@ short.
 """
 
 import asyncio
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import cast
+from random import getrandbits
+from typing import Any, cast
 
 import strawberry
 from graphql import ExecutionResult, GraphQLField, GraphQLObjectType
@@ -33,6 +33,7 @@ from schema.execution.failures import (
 from schema.execution.limits import DEFAULT_COST_MODEL, DEFAULT_LIMITS, CostModel, LimitExceeded, Limits, check_limit
 from schema.execution.records import (
     ALL_KINDS,
+    NOTHING,
     FailureKind,
     Formatted,
     GraphQLRequest,
@@ -135,16 +136,37 @@ class Engine:
 
     async def execute(self, prepared: Prepared, context: OperationContext) -> Result:
         """The result of a query or a mutation. Never raises but for cancellation."""
+        result = self.begin(prepared, context)
+        return result if isinstance(result, dict) else await result
+
+    def begin(self, prepared: Prepared, context: OperationContext) -> Result | Coroutine[Any, Any, Result]:
+        """The result of a query or a mutation, or what must be awaited for it because a resolver waits. Never raises.
+
+        An answer that is at hand takes no timer, no task and no turn of the loop.
+        """
         operation_id = new_operation_id()
+        try:
+            executor = self.executor(prepared, context)
+            outcome = executor.execute_operation()
+            if executor.is_awaitable(outcome):
+                return self._wait(prepared, cast("Awaitable[ExecutionResult]", outcome), context, operation_id)
+            result = self._result(cast("ExecutionResult", outcome), context, operation_id)
+        except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
+            result = self._bug(error, operation_id)
+        self.finish(prepared, operation_id, result)
+        return result
+
+    async def _wait(
+        self, prepared: Prepared, outcome: Awaitable[ExecutionResult], context: OperationContext, operation_id: str
+    ) -> Result:
         result: Result = {}
         self.running += 1
         try:
-            executor = self.executor(prepared, context)
-            result = await self.complete(executor, context, operation_id)
+            result = await self._within_time(outcome, context, operation_id)
         except asyncio.CancelledError:
             result = {"errors": [formatted("cancelled by the client", "CANCELLED")]}
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
+        except Exception as error:  # noqa: BLE001 - as in `begin`
             result = self._bug(error, operation_id)
         finally:
             self.running -= 1
@@ -155,14 +177,23 @@ class Engine:
         """What an executor makes of its operation, or of one event, within the time limit. Raises what is a bug."""
         outcome = executor.execute_operation()
         if executor.is_awaitable(outcome):
-            try:
-                async with asyncio.timeout(self.limits.execution_seconds):
-                    outcome = cast("ExecutionResult", await _uncancelled(outcome))
-            except TimeoutError:
-                seconds = self.limits.execution_seconds
-                error = formatted(f"given up after {seconds:g} s: ask for less", "OPERATION_TIMEOUT", retryable=True)
-                return {"data": None, "errors": [error]}
-        completed = cast("ExecutionResult", outcome)
+            return await self._within_time(cast("Awaitable[ExecutionResult]", outcome), context, operation_id)
+        return self._result(cast("ExecutionResult", outcome), context, operation_id)
+
+    async def _within_time(
+        self, outcome: Awaitable[ExecutionResult], context: OperationContext, operation_id: str
+    ) -> Result:
+        seconds = self.limits.execution_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                completed = await _uncancelled(outcome)
+        except TimeoutError:
+            error = formatted(f"given up after {seconds:g} s: ask for less", "OPERATION_TIMEOUT", retryable=True)
+            return {"data": None, "errors": [error]}
+        return self._result(completed, context, operation_id)
+
+    @staticmethod
+    def _result(completed: ExecutionResult, context: OperationContext, operation_id: str) -> Result:
         result: Result = {"data": completed.data}
         if completed.errors:
             result["errors"] = format_errors(completed.errors, operation_id)
@@ -195,15 +226,16 @@ class Engine:
     def finish(self, prepared: Prepared, operation_id: str, result: Result, events: int = 0) -> None:
         """Record that an operation has ended; `result` is its last one."""
         request, operation = prepared.request, prepared.operation
+        errors = cast("list[Formatted]", result.get("errors", ()))
         record = OperationRecord(
-            operation_id=operation_id,
-            name=operation.name,
-            kind=operation.kind,
-            transport=request.transport,
-            request_id=request.request_id,
+            operation_id,
+            operation.name,
+            operation.kind,
+            request.transport,
+            request.request_id,
             duration_ms=self._elapsed_ms(prepared.started),
-            error_codes=codes_of(cast("list[Formatted]", result.get("errors", ()))),
-            extensions=cast("dict[str, object]", result.get("extensions", {})),
+            error_codes=codes_of(errors) if errors else (),
+            extensions=cast("Mapping[str, object]", result.get("extensions", NOTHING)),
             events=events,
         )
         self._on_operation(record)
@@ -231,7 +263,7 @@ class OrphanedResolver(Exception):
     """
 
 
-async def _uncancelled(outcome: Awaitable[object]) -> object:
+async def _uncancelled(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
     try:
         return await outcome
     except asyncio.CancelledError as error:
@@ -243,5 +275,5 @@ async def _uncancelled(outcome: Awaitable[object]) -> object:
 
 
 def new_operation_id() -> str:
-    """Sixteen hexadecimal digits that no other operation has."""
-    return secrets.token_hex(8)
+    """Sixteen hexadecimal digits that no other operation has. No secret, so they need not be unpredictable."""
+    return f"{getrandbits(64):016x}"
