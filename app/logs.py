@@ -40,6 +40,9 @@ MAX_NAME = 100
 """Characters of a client's operation name that are logged."""
 
 
+log = structlog.get_logger()
+
+
 class OperationRecord(Protocol):
     """What is logged of a finished GraphQL operation; `schema.execution` has the class."""
 
@@ -144,12 +147,15 @@ def configure_logs(*, level: str, log_format: LogFormat, secrets: Secrets, strea
 
 
 def log_operation(record: OperationRecord) -> None:
-    """Write the one line of a finished operation."""
+    """Write the one line of a finished operation; nothing is put together for a level that is not written."""
+    writer = log.bind()
+    if not writer.is_enabled_for(logging.INFO):
+        return
     cost = record.extensions.get("cost")
     fields: dict[str, object] = {"request_id": record.request_id} if record.request_id else {}
     if record.kind == "subscription":
         fields["events"] = record.events
-    structlog.get_logger().info(
+    writer.info(
         "operation",
         operation_id=record.operation_id,
         name=record.name[:MAX_NAME] if record.name else None,

@@ -52,6 +52,10 @@ COST_MODEL = CostModel(
 over the longest series take as long as some ten thousand fields."""
 
 
+COUNTED_ORIGINS = ((QuoteOrigin.STREAM, "fromStream"), (QuoteOrigin.CACHE, "fromCache"))
+"""What an operation's cost tells of them; prices from upstream are counted where they come in, once for all."""
+
+
 def create_app(
     settings: Settings,
     *,
@@ -143,8 +147,9 @@ class Endpoints:
         metrics.operation(record)
         cost = record.extensions.get("cost")
         if isinstance(cost, dict):
-            metrics.quotes(QuoteOrigin.STREAM, cost["fromStream"])
-            metrics.quotes(QuoteOrigin.CACHE, cost["fromCache"])
+            for origin, key in COUNTED_ORIGINS:
+                if cost[key]:
+                    metrics.quotes(origin, cost[key])
 
     def _state(self) -> ServiceState:
         return service_state(
