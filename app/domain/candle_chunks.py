@@ -197,6 +197,8 @@ class ChunkedCandles(Sequence[Candle]):
         return ChunkedCandles(self.parts, (*self.newer, *newer))
 
     def _between(self, first: int, stop: int) -> "ChunkedCandles":
+        if first == 0 and stop == len(self):
+            return self
         begins = (0, *self._ends)
         parts = (part.between(first - begin, stop - begin) for part, begin in zip(self.parts, begins, strict=False))
         chunked = self._chunked
