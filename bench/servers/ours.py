@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 from app import main as service
 from app.clock import SystemClock
 from app.commands.serve import serve
-from app.domain.quotes import Quote
+from app.domain.quotes import Quote, StreamMode
 from app.runtime import Runtime, Timing, open_runtime
 from app.settings import Settings
 from app.streaming.feed import LiveFeed
@@ -46,7 +46,7 @@ async def drive(feed: LiveFeed) -> None:
     known: list[Quote] = []
     while True:
         if version % 1_000 == 0 or not known:
-            known = [quote for each in FAN_IDS if (quote := feed.latest(each)) is not None]
+            known = [quote for each in FAN_IDS if (quote := feed.latest(each, StreamMode.QUOTE)) is not None]
         if not known:
             await anyio.sleep(IDLE_SECONDS)
             continue
