@@ -129,7 +129,7 @@ def _or_null(inner: Accept) -> Accept:
 
 def _leaf(kind: GraphQLLeafType) -> Accept:
     if isinstance(kind, GraphQLEnumType):
-        members = {name: member.value for name, member in kind.values.items()}
+        members = {name: kind.coerce_input_value(name) for name in kind.values}  # Strawberry's own class of them
         return lambda value: members.get(value, Undefined) if type(value) is str else Undefined
     exact = EXACT.get(kind.name)
     if exact is not None:

@@ -9,6 +9,7 @@ from graphql.execution.values import VariableValues
 from hypothesis import example, given
 
 from schema.execution.coercion import VariablePlan
+from tests.support.toy import Colour, toy_schema
 
 SCHEMA = build_schema(
     """
@@ -71,6 +72,20 @@ def test_plan_says_what_graphql_core_says(kinds: list[str], given_values: list[t
     planned = VariablePlan(SCHEMA, operation.variable_definitions or ()).values(inputs, max_errors=2)
 
     assert shown(planned) == shown(expected)
+
+
+def test_enums_become_their_python_class() -> None:
+    """Strawberry's enums coerce to members, not to the values behind them."""
+    schema = toy_schema()._schema
+    operation = parse("query ($colour: Colour!, $more: [Colour!]) { nothing }").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+
+    planned = VariablePlan(schema, operation.variable_definitions or ()).values(
+        {"colour": "RED", "more": ["BLUE"]}, max_errors=1
+    )
+
+    assert not isinstance(planned, list)
+    assert planned.coerced == {"colour": Colour.RED, "more": [Colour.BLUE]}
 
 
 def test_defaults_are_not_shared_between_requests() -> None:
