@@ -30,11 +30,8 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/python -m tools.check_readme
 	$(BIN)/python -m tools.check_house
 
-bench: $(VENV)/dev.stamp ## Measure what must be fast, on SQLite and PostgreSQL
-	$(BIN)/python -m bench.peers
-	$(BIN)/python -m bench.master
-	$(BIN)/python -m bench.intake
-	$(BIN)/python -m bench.candles
+bench: $(VENV)/dev.stamp ## Measure what must be fast, beside its peers; figures go to build/bench.json
+	$(BIN)/python -m bench
 
 sdl: $(VENV)/dev.stamp ## Write schema/schema.graphql anew
 	$(BIN)/python -m tools.check_sdl --write

@@ -29,6 +29,7 @@ from app.store.candle_rows import opening_second
 from app.store.candles import SqlCandleStore
 from app.store.engine import Database, dial_postgresql, open_database
 from app.store.migrate import upgrade_database
+from bench.report import keep
 from bench.stalls import watched_loop
 from bench.timing import Work, medians
 from tests.support.clock import FixedClock
@@ -190,12 +191,15 @@ def bar(number: int) -> Candle:
 
 def show(lines: list[Line]) -> None:
     """The table, on standard output."""
+    rows: list[tuple[str, ...]] = []
     table = Table("database", "what", "median ms", "ratio", "allowed")
     for line in lines:
         ratio = "" if line.ratio is None else f"{line.ratio:.2f} x"
         unit = "s" if line.ratio is None else "x"
         allowed = "" if line.allowed is None else f"{line.allowed:g} {unit}{', OVER' if line.is_over else ''}"
-        table.add_row(line.database, line.what, f"{line.taken * 1000:.2f}", ratio, allowed)
+        rows.append((line.database, line.what, f"{line.taken * 1000:.2f}", ratio, allowed))
+        table.add_row(*rows[-1])
+    keep("candle store", rows)
     Console().print(table)
 
 

@@ -83,18 +83,19 @@ async def peer(name: str, data: Path) -> AsyncIterator[Contender]:
 
 @asynccontextmanager
 async def ours(
-    folder: Path, *, driven: bool = False, settings: Mapping[str, str] | None = None
+    folder: Path, *, driven: bool = False, settings: Mapping[str, str] | None = None, rows: int | None = None
 ) -> AsyncIterator[Contender]:
     """Our service in front of a quiet sandbox: logged in, its instruments there, its feed live.
 
     `driven`: with the source that never rests (servers/ours.py). `settings`: more environment variables.
+    `rows`: of a generated instrument master.
     """
     async with AsyncExitStack() as stack:
         port, exchange_port = free_port(), free_port()
         callback = f"http://{HOST}:{port}/auth/kite/callback"
-        exchange = await stack.enter_async_context(
-            running("exchange", [sys.executable, "-m", "bench.servers.exchange", str(exchange_port), callback])
-        )
+        command = [sys.executable, "-m", "bench.servers.exchange", str(exchange_port), callback]
+        command += [] if rows is None else [str(rows)]
+        exchange = await stack.enter_async_context(running("exchange", command))
         await listening(exchange, exchange_port)
         module = ["bench.servers.ours"] if driven else ["app.cli", "serve"]
         env = {**service_environment(folder, port, exchange_port), **(settings or {})}

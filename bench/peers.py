@@ -97,8 +97,6 @@ def main(
 ) -> None:
     """Print the table and write build/bench-peers.json."""
     plan = plan_of(workloads or [], servers, quick=quick)
-    if not has_node():
-        Console(stderr=True).print("Node is not here: Mercurius and graphql-ws are left out")
     with Progress(console=Console(stderr=True)) as progress:
         lines = anyio.run(measure, plan, progress, backend_options={"use_uvloop": True})
     show(lines, title="ours and its peers")

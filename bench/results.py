@@ -67,13 +67,14 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
-def write_json(path: Path, lines: Sequence[Line], at: datetime) -> None:
-    """All figures, for programs and for the README."""
+def write_json(path: Path, lines: Sequence[Line], at: datetime, tables: Sequence[Any] = ()) -> None:
+    """All figures, for programs and for the README. `tables`: what other modules showed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     body = {
         "measured_at": at.isoformat(timespec="seconds"),
         "machine": machine(),
         "lines": [as_json(line) for line in lines],
+        "tables": tables,
     }
     path.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 

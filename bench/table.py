@@ -18,13 +18,14 @@ def show(lines: Sequence[Line], *, title: str) -> None:
     table = Table(title=title, caption=f"{machine()}; x: ours by that server's", expand=False)
     table.add_column("workload")
     table.add_column("unit")
-    for name in [*servers, "x strawberry", "x mercurius"]:
+    against = [name for name in (STRAWBERRY, MERCURIUS) if name in servers]
+    for name in [*servers, *(f"x {other}" for other in against)]:
         table.add_column(name, justify="right")
     for name in ("bar", "remark"):
         table.add_column(name)
     for line in lines:
         figures = [number(line.values.get(name)) for name in servers]
-        ratios = [number(line.ratio(STRAWBERRY)), number(line.ratio(MERCURIUS))]
+        ratios = [number(line.ratio(other)) for other in against]
         bars = "\n".join(f"{bar}: {WORDS[bar.is_met(line.values)]}" for bar in line.bars)
         table.add_row(line.what, line.unit, *figures, *ratios, bars, line.remark)
     Console(width=WIDTH).print(table)
