@@ -1,7 +1,7 @@
 """Ticks through a real socket, to the readers of the feed. `python -m bench.intake`.
 
 A ticker in a process of its own sends what was built before, as fast as we read; this process is a service without
-its HTTP side: uvloop, the ticker, the live feed, and one reader of everything. Beside it: what it costs to hand a
+its HTTP side: uvloop, collections as `serve` sets them, the ticker, the live feed, and one reader of everything. Beside it: what it costs to hand a
 flush to many readers, and 3,000 subscriptions after a break.
 """
 
@@ -21,6 +21,7 @@ from anyio import to_thread
 
 from app.clock import SystemClock
 from app.domain.feeds import FeedState
+from app.domain.garbage import collections_for_serving, exempt_what_lives
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote, StreamMode
 from app.domain.ticks import Tick
@@ -58,7 +59,10 @@ FIRST_DELAY = 0.05
 
 def main() -> int:
     """Print the table."""
-    show(f"tick intake (bar: {BAR:,} a second)", anyio.run(measure, backend_options={"use_uvloop": True}))
+    with collections_for_serving():
+        exempt_what_lives()
+        rows = anyio.run(measure, backend_options={"use_uvloop": True})
+    show(f"tick intake (bar: {BAR:,} a second)", rows)
     return 0
 
 
