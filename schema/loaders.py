@@ -84,9 +84,14 @@ class Prices:
         self, found: Sequence[Instrument | MarketDataError], max_age_ms: int | None
     ) -> list[Result] | Awaitable[list[Result]]:
         """The quote or the error of each, in order, or the promise of them; an error that was found stays."""
-        known = self._at_hand([item for item in found if isinstance(item, Instrument)], max_age_ms)
+        instruments = [item for item in found if isinstance(item, Instrument)]
+        is_first = max_age_ms not in self._known
+        known = self._at_hand(instruments, max_age_ms)
         prices: list[Result | None]
-        prices = [known[item.id] if isinstance(item, Instrument) else item for item in found]
+        if is_first and len(known) == len(found):  # no error, none twice, none from before: they stand in order
+            prices = list(known.values())
+        else:
+            prices = [known[item.id] if isinstance(item, Instrument) else item for item in found]
         if all(prices):
             return cast("list[Result]", prices)
         return self._complete(found, prices, max_age_ms)
