@@ -234,7 +234,7 @@ def build_server(  # noqa: PLR0913 - what a server can be given, by keyword
     port: int,
     on_stop: Sequence[StopHook] = (),
     http_protocol: type[HttpToolsProtocol] = BoundedHttpProtocol,
-    websocket_protocol: type[DirectWebSocketProtocol] = DirectWebSocketProtocol,
+    websocket_protocol: type[asyncio.Protocol] = DirectWebSocketProtocol,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> Server:
     """A server for `app`, not started.

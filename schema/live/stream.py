@@ -75,9 +75,14 @@ class SharedStream:
         return self._is_sound or asyncio.get_running_loop().time() - self._opened_at < UNSOUND_SECONDS
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nobody is left."""
-        return not self._current and not self._behind
+    def members(self) -> int:
+        """How many have not left."""
+        return len(self._current) + len(self._behind)
+
+    @property
+    def pending(self) -> int:
+        """Payloads that wait for members."""
+        return sum(len(waiting.payloads) for waiting in self._waiting())
 
     def join(self, outlet: Outlet) -> Member:
         """A member that gets everything from now on, and first what came before, as one payload."""
@@ -135,9 +140,8 @@ class SharedStream:
         self._so_far.add(payload)
         self._entry = None
         self._is_sound = self._is_sound and self._sharing.is_sound(payload)
-        for waiting in {member.pending for member in self._behind}:
-            if waiting is not None:
-                waiting.add(payload)
+        for waiting in self._waiting():
+            waiting.add(payload)
         fallen = Pending(self._sharing.merged, [payload], updates=1)
         for number, member in enumerate(list(self._current), start=1):
             if member not in self._current:
@@ -150,6 +154,9 @@ class SharedStream:
                 await asyncio.sleep(0)
 
     # ------------------------------------------------------------ who is behind
+
+    def _waiting(self) -> set[Pending]:
+        return {member.pending for member in self._behind if member.pending is not None}
 
     def _fall_behind(self, member: Member, pending: Pending) -> None:
         self._current.pop(member, None)

@@ -61,6 +61,16 @@ class LiveStreams:
         """Streams whose source is open."""
         return len(self._carriers)
 
+    @property
+    def members(self) -> int:
+        """Clients of streams whose source is open."""
+        return sum(stream.members for stream in self._carriers)
+
+    @property
+    def pending(self) -> int:
+        """Payloads that wait for clients that are slow; what several wait for is counted once."""
+        return sum(stream.pending for stream in self._carriers)
+
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Carries the streams; those that are left at the end are ended without a word to their members."""
@@ -111,7 +121,7 @@ class LiveStreams:
         finally:
             self._engine.running -= 1
             stream.leave(member)
-            if stream.is_empty:
+            if not stream.members:
                 self._close(key, stream)
             self._engine.finish(prepared, stream.operation_id, result or stream.last, member.events)
         return result
