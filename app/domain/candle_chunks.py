@@ -1,19 +1,15 @@
-"""Runs of bars that are over, kept as columns, and the long series that are put together of them.
+"""Runs of bars that are over, kept as columns: a bar takes 56 bytes there, and 300 as an object with its numbers.
 
-Comes in: columns, as a database gives them, or bars. Goes out: sequences that make each Candle when it is asked for: a
-bar in columns takes 56 bytes, an object with its numbers 300. Pure. A chunk never changes, so what was once made of it,
-its JSON for example, stays right as long as the chunk lives.
+Comes in: columns, as a database gives them, or bars. Goes out: chunks, which make each Candle when it is asked for.
+Pure. A chunk never changes, so what was once made of it, its JSON for example, stays right as long as the chunk lives.
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
-from operator import attrgetter, eq
-from typing import Any, overload
 
-from app.domain.candles import Candle, CandleColumns, CandleState
+from app.domain.candles import Candle, CandleState
 from app.domain.drafts import quick_constructor
 from app.domain.time import from_epoch
 
@@ -114,92 +110,3 @@ class ChunkPart:
         """A part of the part; positions count from its own beginning and may lie outside of it."""
         lower = self.first + min(max(first, 0), len(self))
         return ChunkPart(self.chunk, lower, max(lower, self.first + min(max(stop, 0), len(self))))
-
-
-class ChunkedCandles(Sequence[Candle]):
-    """The bars of some parts, oldest first, and then the `newer` ones, which can still change or are not stored.
-
-    Immutable. A bar is made anew each time it is looked at; a slice without steps makes none. Equal to any sequence of
-    the same bars.
-    """
-
-    __slots__ = ("_ends", "newer", "parts")
-
-    def __init__(self, parts: Iterable[ChunkPart], newer: Iterable[Candle] = ()) -> None:
-        self.parts = tuple(part for part in parts if len(part))
-        self.newer = tuple(newer)
-        self._ends = tuple(accumulate(map(len, self.parts)))
-
-    def __len__(self) -> int:
-        """How many bars."""
-        return self._chunked + len(self.newer)
-
-    def __iter__(self) -> Iterator[Candle]:
-        """The bars, oldest first."""
-        return chain(chain.from_iterable(self.parts), self.newer)
-
-    @overload
-    def __getitem__(self, at: int) -> Candle: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Candle]: ...
-
-    def __getitem__(self, at: int | slice) -> Candle | Sequence[Candle]:
-        """One bar, or some."""
-        if isinstance(at, slice):
-            first, stop, step = at.indices(len(self))
-            return self._between(first, stop) if step == 1 else tuple(self)[at]
-        index = at + len(self) if at < 0 else at
-        if not 0 <= index < len(self):
-            raise IndexError(at)
-        if index >= self._chunked:
-            return self.newer[index - self._chunked]
-        number = bisect_right(self._ends, index)
-        part = self.parts[number]
-        position = part.stop - self._ends[number] + index
-        return next(part.chunk.bars(position, position + 1))
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the other is a sequence of equal bars."""
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    def __hash__(self) -> int:
-        """That of a tuple of the bars."""
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        """How many bars, and between which."""
-        return f"<{len(self)} candles from {self[0].time} to {self[-1].time}>" if self else "<no candles>"
-
-    def columns(self) -> CandleColumns:
-        """The bars as columns of numbers."""
-        return CandleColumns(
-            epoch_seconds=[*self._column("epoch_seconds"), *(bar.epoch_seconds for bar in self.newer)],
-            open=[*self._column("open"), *(bar.open for bar in self.newer)],
-            high=[*self._column("high"), *(bar.high for bar in self.newer)],
-            low=[*self._column("low"), *(bar.low for bar in self.newer)],
-            close=[*self._column("close"), *(bar.close for bar in self.newer)],
-            volume=[*self._column("volume"), *(bar.volume for bar in self.newer)],
-        )
-
-    def _column(self, name: str) -> Iterator[Any]:
-        column = attrgetter(name)
-        return chain.from_iterable(column(part.chunk)[part.first : part.stop] for part in self.parts)
-
-    @property
-    def _chunked(self) -> int:
-        return self._ends[-1] if self._ends else 0
-
-    def followed_by(self, newer: Sequence[Candle]) -> "ChunkedCandles":
-        """The same and some newer bars."""
-        return ChunkedCandles(self.parts, (*self.newer, *newer))
-
-    def _between(self, first: int, stop: int) -> "ChunkedCandles":
-        if first == 0 and stop == len(self):
-            return self
-        begins = (0, *self._ends)
-        parts = (part.between(first - begin, stop - begin) for part, begin in zip(self.parts, begins, strict=False))
-        chunked = self._chunked
-        return ChunkedCandles(parts, self.newer[max(first - chunked, 0) : max(stop - chunked, 0)])

@@ -88,12 +88,12 @@ class CandleRange:
 class CandleColumns:
     """Candles as columns of equal length."""
 
-    epoch_seconds: list[int]
-    open: list[float]
-    high: list[float]
-    low: list[float]
-    close: list[float]
-    volume: list[int]
+    epoch_seconds: Sequence[int]
+    open: Sequence[float]
+    high: Sequence[float]
+    low: Sequence[float]
+    close: Sequence[float]
+    volume: Sequence[int]
 
 
 @runtime_checkable

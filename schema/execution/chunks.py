@@ -1,26 +1,31 @@
 """Long charts as JSON that is already there: the bars of a chunk never change, so neither does their text.
 
-Comes in: a series in chunks, and a compiled selection whose answer depends on the bars alone. Goes out: its list for
-the result, in which one `orjson.Fragment` holds all bars of a chunk. Called by `compiled.selection`, before it would
-read bar after bar; one EncodedChunks serves one schema.
+Comes in: a series in chunks or a column of it, and what a compiled selection makes of one bar or number. Goes out: the
+list for the result, in which one `orjson.Fragment` holds all that a chunk has of it. Called by compiled selections,
+before they would read bar after bar; one EncodedChunks serves one schema.
 """
 
 import weakref
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
-from app.domain.candle_chunks import CandleChunk, ChunkedCandles, ChunkPart
-from app.domain.candles import Candle
+from app.domain.candle_chunks import CandleChunk, ChunkPart
+from app.domain.chunked_candles import ChunkedCandles, ChunkedColumn
 
 MAX_BYTES = 32_000_000
 """JSON that is kept: seventy charts of 5,000 bars with six fields, as many as front ends show at a time."""
-BAR_OVERHEAD = 4
-"""Bytes that are kept of each bar besides its text: where it ends."""
+OVERHEAD = 4
+"""Bytes that are kept of each item besides its text: where it begins."""
+
+
+ColumnWriter: TypeAlias = Callable[[Any], list[object]]
+"""Writes a list of leaves. Raises for values that ordinary execution has to look at."""
 
 
 class RowWriter(Protocol):
@@ -35,7 +40,7 @@ class RowWriter(Protocol):
 
 
 class _Text(NamedTuple):
-    """The bars of a chunk, with commas between them, and where each begins: the end is the beginning of one more."""
+    """The items of a chunk, with commas between them, and where each begins: the end is the beginning of one more."""
 
     json: bytes
     begins: "array[int]"
@@ -43,10 +48,10 @@ class _Text(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes it takes."""
-        return len(self.json) + BAR_OVERHEAD * len(self.begins)
+        return len(self.json) + OVERHEAD * len(self.begins)
 
     def part(self, first: int, stop: int) -> bytes:
-        """The bars from one position up to but without another, at least one."""
+        """The items from one position up to but without another, at least one."""
         return self.json[self.begins[first] : self.begins[stop] - 1]
 
 
@@ -65,29 +70,53 @@ class EncodedChunks:
 
     def rows(self, bars: ChunkedCandles, writer: RowWriter) -> list[object]:
         """The list that orjson writes as the JSON of all bars. Its items are not those of the bars."""
-        fragments: list[object] = [orjson.Fragment(self._part(part, writer)) for part in bars.parts]
-        return [*fragments, *(writer.one(bar, ()) for bar in bars.newer)]
 
-    def _part(self, part: ChunkPart, writer: RowWriter) -> bytes:
-        chunk = part.chunk
+        def texts(chunk: CandleChunk) -> list[bytes]:
+            return [orjson.dumps(writer.one(bar, ())) for bar in chunk.bars(0, len(chunk))]
+
+        return [*self._fragments(bars.parts, writer.key, texts), *(writer.one(bar, ()) for bar in bars.newer)]
+
+    def column(self, write: ColumnWriter) -> ColumnWriter:
+        """The function that writes a list of numbers, for one that may also be a column of chunks.
+
+        Only where `write` gives finite floats and ints as they are, as those in chunks all are.
+        """
+
+        def write_column(values: Any) -> list[object]:
+            if type(values) is not ChunkedColumn:
+                return write(values)
+            return [*self._fragments(values.parts, values.name, partial(_numbers, values)), *write(values.newer)]
+
+        return write_column
+
+    def _fragments(
+        self, parts: Sequence[ChunkPart], key: str, texts: Callable[[CandleChunk], list[bytes]]
+    ) -> list[orjson.Fragment]:
+        """One fragment a part. `texts`: the JSON of each item of a chunk."""
+        return [orjson.Fragment(self._text(part.chunk, key, texts).part(part.first, part.stop)) for part in parts]
+
+    def _text(self, chunk: CandleChunk, key: str, texts: Callable[[CandleChunk], list[bytes]]) -> _Text:
         name = weakref.ref(chunk, self._forget)
-        texts = self._texts.get(name)
-        known = None if texts is None else texts.get(writer.key)
+        kept = self._texts.get(name)
+        known = None if kept is None else kept.get(key)
         if known is None:
-            known = _text(chunk.bars(0, len(chunk)), writer)
-            self._texts.setdefault(name, {})[writer.key] = known
+            known = _joined(texts(chunk))
+            self._texts.setdefault(name, {})[key] = known
             self.size += known.size
         self._texts.move_to_end(name)
         while self.size > self._most:
             self._forget(next(iter(self._texts)))
-        return known.part(part.first, part.stop)
+        return known
 
     def _forget(self, name: "weakref.ref[CandleChunk]") -> None:
-        texts = self._texts.pop(name, {})
-        self.size -= sum(text.size for text in texts.values())
+        kept = self._texts.pop(name, {})
+        self.size -= sum(text.size for text in kept.values())
 
 
-def _text(bars: Iterable[Candle], writer: RowWriter) -> _Text:
-    rows = [orjson.dumps(writer.one(bar, ())) for bar in bars]
-    begins = array("I", accumulate((len(row) + 1 for row in rows), initial=0))
-    return _Text(b",".join(rows), begins)
+def _numbers(column: ChunkedColumn, chunk: CandleChunk) -> list[bytes]:
+    return orjson.dumps(column.of(chunk).tolist())[1:-1].split(b",")
+
+
+def _joined(texts: Sequence[bytes]) -> _Text:
+    begins = array("I", accumulate((len(text) + 1 for text in texts), initial=0))
+    return _Text(b",".join(texts), begins)

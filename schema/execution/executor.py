@@ -25,6 +25,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
+from app.domain.candles import CandleColumns
 from schema.execution.compiled.library import WORTH, DocumentSelections
 from schema.execution.compiled.selection import Selection
 from schema.execution.documents import Operation
@@ -97,7 +98,8 @@ class OperationExecutor(Executor[Any]):
         position_context: Any,
     ) -> Any:
         """An object: a record by its compiled function, unless that meets something unusual."""
-        selection = self.compiled_for(return_type, field_details_list, 1)
+        objects = WORTH if isinstance(result, CandleColumns) else 1  # these hold thousands of numbers
+        selection = self.compiled_for(return_type, field_details_list, objects)
         if selection is not None:
             try:
                 return selection.of_one(result, self.context_value)

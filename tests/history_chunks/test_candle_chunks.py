@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.candle_chunks import ChunkedCandles, ChunkPart, chunk_of
+from app.domain.candle_chunks import ChunkPart, chunk_of
 from app.domain.candles import Candle, CandleSeries, Interval
+from app.domain.chunked_candles import ChunkedCandles
 from tests.history.market import INFY
 from tests.history_chunks.counting import bar
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.candle_chunks import ChunkedCandles
 from app.domain.candle_merge import MERGED, bar_end, merge_days
 from app.domain.candles import Candle, CandleRange, CandleSeries, Interval, SourceShare
+from app.domain.chunked_candles import ChunkedCandles
 from app.domain.errors import MarketDataError, RateLimited
 from app.domain.provenance import DataSource
 from app.domain.spans import subtract

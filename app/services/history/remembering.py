@@ -8,8 +8,9 @@ only writer of the process.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from app.domain.candle_chunks import CandleChunk, ChunkedCandles, ChunkPart, chunk_of
+from app.domain.candle_chunks import CandleChunk, ChunkPart, chunk_of
 from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.chunked_candles import ChunkedCandles
 from app.ports import CandleStore, Clock, Coverage
 from app.services.history.chunks import MAX_BARS_KEPT, Chunks
 from app.services.history.expectation import INSTANT

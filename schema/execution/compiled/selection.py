@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.domain.candle_chunks import ChunkedCandles
+from app.domain.chunked_candles import ChunkedCandles
 from schema.execution.chunks import EncodedChunks
 from schema.execution.compiled.leaves import Forms
 from schema.execution.compiled.plan import Record
@@ -25,7 +25,7 @@ class Selection:
         self, record: Record, forms: Forms, plain: PlainClasses, below: Mapping[str, Below], chunks: EncodedChunks
     ) -> None:
         """`below` has the selections of the records directly below, by their keys."""
-        written = Text(record, forms, plain, below)
+        written = Text(record, forms, plain, below, chunks)
         self.key = record.key
         """The selection in one text: a key for whatever is kept by selection."""
         self.is_pure = record.is_pure

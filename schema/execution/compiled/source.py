@@ -15,9 +15,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from schema.execution.chunks import EncodedChunks
 from schema.execution.compiled.leaves import Form, Forms
 from schema.execution.compiled.plan import Attribute, Computed, Constant, Field, Leaf, Nested, Record
-from schema.execution.compiled.values import PlainClasses, column, rare
+from schema.execution.compiled.values import PlainClasses, column, finite, rare
 
 Bound = tuple[object, ...]
 """What the computed fields of a record and of those below are bound to, for one list or lone object."""
@@ -46,12 +47,15 @@ class Below(Protocol):
 class Text:
     """The text of one record's function, the names that it refers to, and what its `b` is made of."""
 
-    def __init__(self, record: Record, forms: Forms, plain: PlainClasses, below: Mapping[str, Below]) -> None:
+    def __init__(
+        self, record: Record, forms: Forms, plain: PlainClasses, below: Mapping[str, Below], chunks: EncodedChunks
+    ) -> None:
         """`below` has the records directly below by their keys."""
         self.names: dict[str, object] = {"plain": plain, "admit": plain.admit}
         self.binds: list[Callable[[object], object]] = []
         self._forms = forms
         self._below = below
+        self._chunks = chunks
         lines = [f"def {record.type_name}(o, b):", "    if type(o) not in plain: admit(o)"]
         entries = []
         for index, field in enumerate(record.fields):
@@ -104,7 +108,10 @@ class Text:
 
     def _column(self, leaf: Leaf, index: int) -> str:
         form = self._forms.form(leaf.type)
-        self.names[f"column_{index}"] = column(leaf, form.plain, form.check) if form else column(leaf)
+        write = column(leaf, form.plain, form.check) if form else column(leaf)
+        if form and form.plain in {int, float} and form.check in {None, finite}:
+            write = self._chunks.column(write)
+        self.names[f"column_{index}"] = write
         return f"column_{index}(v)"
 
     def _record(self, record: Record, way: str, index: int) -> str:
