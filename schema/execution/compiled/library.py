@@ -26,6 +26,7 @@ from schema.execution.compiled.plan import Record, records_below
 from schema.execution.compiled.planning import NotCompilable, Planner
 from schema.execution.compiled.selection import Selection
 from schema.execution.compiled.values import PlainClasses
+from schema.execution.kept_quotes import EncodedQuotes
 
 MAX_ROOM = 60_000
 """What is remembered, in compiled fields of some 600 bytes. When it is full all is forgotten: writing the selections
@@ -43,10 +44,13 @@ Known: TypeAlias = "Selection | int | None"
 class Library:
     """The compiled selections of a schema. Bounded; belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, worth: int = WORTH) -> None:
+        """`worth` is the number of objects from which a selection is compiled."""
+        self.worth = worth
         self._forms = Forms()
         self._plain = PlainClasses()
         self._chunks = EncodedChunks()
+        self._quotes = EncodedQuotes()
         self._selections: dict[str, Selection] = {}
         self._documents: weakref.WeakSet[DocumentSelections] = weakref.WeakSet()
         self._room = MAX_ROOM
@@ -65,7 +69,8 @@ class Library:
         known = self._selections.get(record.key)
         if known is None:
             below = {nested.key: self.selection(nested) for nested in records_below(record)}
-            known = self._selections[record.key] = Selection(record, self._forms, self._plain, below, self._chunks)
+            known = Selection(record, self._forms, self._plain, below, self._chunks, self._quotes)
+            self._selections[record.key] = known
             self.take(len(record.fields))
         return known
 
@@ -114,7 +119,7 @@ class DocumentSelections:
         self, key: Key, objects: int, planner: Planner, record_type: GraphQLObjectType, group: FieldDetailsList
     ) -> Selection | None:
         self._library.take(1)
-        if objects < WORTH:
+        if objects < self._library.worth:
             self._known[key] = objects
             return None
         try:
