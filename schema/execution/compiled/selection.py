@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.domain.chunked_candles import ChunkedCandles
+from app.domain.quotes import Quote
 from schema.execution.chunks import EncodedChunks
 from schema.execution.compiled.leaves import Forms
 from schema.execution.compiled.plan import Record
 from schema.execution.compiled.source import Below, Bound, Text
 from schema.execution.compiled.values import PlainClasses, Unexpected
+from schema.execution.kept_quotes import EncodedQuotes
 
 Row = dict[str, object]
 
@@ -19,10 +21,16 @@ class Selection:
     Everything that it does raises for a value that is not plainly right; ordinary execution then says what is wrong.
     """
 
-    __slots__ = ("_bind", "_chunks", "_one", "is_pure", "key", "size", "text")
+    __slots__ = ("_bind", "_chunks", "_one", "_quotes", "is_pure", "key", "size", "text")
 
     def __init__(
-        self, record: Record, forms: Forms, plain: PlainClasses, below: Mapping[str, Below], chunks: EncodedChunks
+        self,
+        record: Record,
+        forms: Forms,
+        plain: PlainClasses,
+        below: Mapping[str, Below],
+        chunks: EncodedChunks,
+        quotes: EncodedQuotes,
     ) -> None:
         """`below` has the selections of the records directly below, by their keys."""
         written = Text(record, forms, plain, below, chunks)
@@ -34,6 +42,7 @@ class Selection:
         self.text = written.text
         self._bind = tuple(written.binds)
         self._chunks = chunks
+        self._quotes = quotes
         self._one = _function(written, record.type_name)
 
     def of_one(self, item: object, context: object) -> Row:
@@ -57,6 +66,8 @@ class Selection:
         """Each of a list of objects."""
         if type(items) is not list and type(items) is not tuple:
             return self._encoded(items)
+        if self.is_pure and items and type(items[0]) is Quote:
+            return self._quotes.rows(items, self)
         one = self._one
         return [one(item, bound) for item in items]
 
@@ -64,6 +75,8 @@ class Selection:
         """Each of a list of objects and Nones."""
         if type(items) is not list and type(items) is not tuple:
             return self._encoded(items)
+        if self.is_pure and items and type(items[0]) is Quote:
+            return self._quotes.rows(items, self)
         one = self._one
         return [None if item is None else one(item, bound) for item in items]
 
