@@ -4,7 +4,6 @@ Built by the engine for each operation. Records (`schema.execution.compiled`) ar
 whatever that does not take for granted is completed by graphql-core as if there were no such function.
 """
 
-from collections.abc import Sized
 from typing import Any, NamedTuple, cast
 
 from graphql import (
@@ -79,13 +78,13 @@ class OperationExecutor(Executor[Any]):
         item_type = return_type.of_type
         nullable = not isinstance(item_type, GraphQLNonNull)
         record_type = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
-        objects = len(result) if isinstance(result, Sized) else 1
-        selection = self.compiled_for(record_type, field_details_list, objects)
-        if selection is not None:
-            try:
+        try:
+            objects = len(result) if isinstance(result, list | tuple) else WORTH
+            selection = self.compiled_for(record_type, field_details_list, objects)
+            if selection is not None:
                 return selection.of_list(result, self.context_value, nullable=nullable)
-            except Exception:  # noqa: BLE001, S110 - whatever it is, ordinary execution says it, with its path
-                pass
+        except Exception:  # noqa: BLE001, S110 - whatever it is, ordinary execution says it, with its path
+            pass
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     def complete_object_value(
@@ -98,13 +97,13 @@ class OperationExecutor(Executor[Any]):
         position_context: Any,
     ) -> Any:
         """An object: a record by its compiled function, unless that meets something unusual."""
-        objects = WORTH if isinstance(result, CandleColumns) else 1  # these hold thousands of numbers
-        selection = self.compiled_for(return_type, field_details_list, objects)
-        if selection is not None:
-            try:
+        try:
+            objects = WORTH if isinstance(result, CandleColumns) else 1  # these hold thousands of numbers
+            selection = self.compiled_for(return_type, field_details_list, objects)
+            if selection is not None:
                 return selection.of_one(result, self.context_value)
-            except Exception:  # noqa: BLE001, S110 - as above
-                pass
+        except Exception:  # noqa: BLE001, S110 - as above
+            pass
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
 
     def build_per_event_executor(self, payload: Any) -> "OperationExecutor":
