@@ -87,7 +87,7 @@ async def run(service: Contender, windows: Sequence[Sequence[str]], base: int) -
     """One round."""
     document = fan_document(throttle_ms=THROTTLE_MS)
     payloads = [orjson.dumps({"query": document, "variables": {"ids": window}}).decode() for window in windows]
-    question = Question(HOST, service.port, "/graphql", payloads, CLIENTS, 0, WARM_SECONDS, SECONDS)
+    question = Question(HOST, service.port, "/graphql", payloads, CLIENTS, 0, 0, WARM_SECONDS, SECONDS)
     answer = await answer_of("bench.load.latency", {"question": asdict(question), "base": base})
     return Measured(**answer)  # type: ignore[arg-type]
 

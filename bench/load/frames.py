@@ -36,7 +36,7 @@ class Subscriber(asyncio.Protocol):
 
     def __init__(self, upgrade: bytes, subscribe: str, *, stuck: bool, on_update: OnMessage | None = None) -> None:
         """`stuck`: never read again once it has subscribed. `on_update` gets each update, if somebody wants them."""
-        self.updates = 0
+        self.updates = self.update_bytes = 0
         self.first = b""
         """The first update."""
         self.close_code: int | None = None
@@ -96,6 +96,7 @@ class Subscriber(asyncio.Protocol):
 
     def _update(self, data: bytes, start: int, length: int) -> None:
         self.updates += 1
+        self.update_bytes += length
         if not self.first:
             self.first = data[start : start + length]
         if self._on_update is not None:

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from dataclasses import asdict, dataclass, field
 from statistics import quantiles
-from time import perf_counter
+from time import perf_counter, process_time
 
 import orjson
 import uvloop
@@ -41,6 +41,8 @@ class Measured:
     bytes: int
     p50_ms: float
     p99_ms: float
+    busy: float
+    """Part of the time that the generator itself was working: near 1, it is what was measured."""
 
     @property
     def rate(self) -> float:
@@ -127,9 +129,10 @@ async def measure(question: Question) -> Measured:
             await asyncio.sleep(0.01)
     await asyncio.sleep(question.warm_seconds)
     tally.clear()
-    begun = perf_counter()
+    begun, worked = perf_counter(), process_time()
     await asyncio.sleep(question.seconds)
     taken = perf_counter() - begun
+    busy = (process_time() - worked) / taken
     failure, requests, received, times = tally.failure, tally.requests, tally.bytes, tally.times
     tally.failure = "the end"
     for transport, _ in opened:
@@ -137,7 +140,7 @@ async def measure(question: Question) -> Measured:
     if failure is not None:
         raise RuntimeError(failure)
     shares = quantiles(times, n=100) if len(times) > 1 else [0.0] * 99
-    return Measured(requests, taken, received, shares[49] * 1000, shares[98] * 1000)
+    return Measured(requests, taken, received, shares[49] * 1000, shares[98] * 1000, busy)
 
 
 def main() -> None:

@@ -5,18 +5,20 @@ do not know of each other. A stuck socket subscribes and never reads again.
 """
 
 import asyncio
+import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 import orjson
 import uvloop
 
 from bench.load.frames import KEY, UPGRADE, OnMessage, Subscriber
 
-PATIENCE = 90.0
+PATIENCE = 40.0
 """Seconds until the last of the sockets has its first update."""
 AT_ONCE = 50
 """Sockets that are opened side by side."""
@@ -35,6 +37,8 @@ class Question:
     """The JSON of `payload` in `subscribe`: the n-th client takes the n-th, and the first follows the last."""
     clients: int
     stuck: int
+    driver: int
+    """The process that is told to move its prices, by SIGUSR2, once every client is served; 0: they move anyway."""
     warm_seconds: float
     seconds: float
 
@@ -54,8 +58,10 @@ class Measured:
     """The first client's first update."""
     lost: int
     """Sockets that were closed on a client that reads."""
-    cut: int
-    """Sockets that were closed on a stuck client; seen only where the system tells one that does not read."""
+    mean_bytes: float
+    """Of a message."""
+    busy: float
+    """Part of the time that the generator itself was working: near 1, it is what was measured."""
 
 
 async def open_all(question: Question, subscribers: Sequence[Subscriber], *, patience: float = PATIENCE) -> float:
@@ -72,14 +78,18 @@ async def open_all(question: Question, subscribers: Sequence[Subscriber], *, pat
             await loop.sock_connect(line, (question.host, question.port))
             await loop.create_connection(lambda: subscriber, sock=line)
 
-    async with asyncio.timeout(patience):
-        async with asyncio.TaskGroup() as group:
-            for subscriber in subscribers:
-                group.create_task(open_one(subscriber))
-        while not all(subscriber.ready for subscriber in subscribers):
-            if lost := next((subscriber for subscriber in subscribers if subscriber.lost), None):
-                raise ConnectionError(lost.failure or "a socket was lost")
-            await asyncio.sleep(0.02)
+    try:
+        async with asyncio.timeout(patience):
+            async with asyncio.TaskGroup() as group:
+                for subscriber in subscribers:
+                    group.create_task(open_one(subscriber))
+            while not all(subscriber.ready for subscriber in subscribers):
+                if lost := next((subscriber for subscriber in subscribers if subscriber.lost), None):
+                    raise ConnectionError(lost.failure or "a socket was lost")
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        ready = sum(subscriber.ready for subscriber in subscribers)
+        raise TimeoutError(f"{ready} of {len(subscribers)} sockets had an update after {patience:g} s") from None
     return perf_counter() - begun
 
 
@@ -104,17 +114,20 @@ async def measure(question: Question) -> Measured:
     subscribers = subscribers_of(question)
     reading = [each for each in subscribers if not each.stuck]
     opening = await open_all(question, subscribers)
+    if question.driver:
+        os.kill(question.driver, signal.SIGUSR2)
     await asyncio.sleep(question.warm_seconds)
     before = [each.updates for each in reading]
-    begun = perf_counter()
+    begun, worked = perf_counter(), process_time()
     await asyncio.sleep(question.seconds)
     counts = [each.updates - old for each, old in zip(reading, before, strict=True)]
     taken = perf_counter() - begun
+    busy = (process_time() - worked) / taken
     lost = sum(each.lost or each.close_code is not None for each in reading)
-    cut = sum(each.lost for each in subscribers if each.stuck)
+    mean = sum(each.update_bytes for each in reading) / sum(each.updates for each in reading)
     for each in subscribers:
         each.close()
-    return Measured(sum(counts), taken, opening, min(counts), max(counts), reading[0].first.decode(), lost, cut)
+    return Measured(sum(counts), taken, opening, min(counts), max(counts), reading[0].first.decode(), lost, mean, busy)
 
 
 def main() -> None:

@@ -1,11 +1,12 @@
 """What the Python peers know: quotes and bars from one file, in memory, and a source that never rests.
 
-The file is what our service answered, so that every server has the same data. `prices` while somebody subscribes:
-once in each turn of the event loop all ten instruments of the fan get a new state, as new objects, and whoever
+The file is what our service answered, so that every server has the same data. From SIGUSR2 until the last subscriber
+leaves, once in each turn of the event loop all ten instruments of the fan get a new state, as new objects, and whoever
 waits is told. That is faster than any of the servers delivers, and a subscriber always gets the newest state.
 """
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -28,10 +29,9 @@ class Board(Generic[Q]):
         self._driver: asyncio.Task[None] | None = None
 
     def enter(self) -> None:
-        """A subscriber is here: prices move."""
+        """A subscriber is here: the signal has somebody to work for."""
         self._readers += 1
-        if self._driver is None or self._driver.done():
-            self._driver = asyncio.get_running_loop().create_task(self._drive())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._start)
 
     def leave(self) -> None:
         """A subscriber left."""
@@ -42,6 +42,10 @@ class Board(Generic[Q]):
         while self.version == version:
             await self._changed.wait()
         return self.version
+
+    def _start(self) -> None:
+        if self._driver is None or self._driver.done():
+            self._driver = asyncio.get_running_loop().create_task(self._drive())
 
     async def _drive(self) -> None:
         while self._readers:

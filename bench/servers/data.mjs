@@ -1,6 +1,6 @@
 // What the Node peers know, as servers/board.py has it: quotes and bars in memory, and a source that never rests.
-// While somebody subscribes, all ten instruments of the fan get a new state, as new objects, once in each turn of the
-// event loop; a subscriber always gets the newest one.
+// From SIGUSR2 until the last subscriber leaves, all ten instruments of the fan get a new state, as new objects, once
+// in each turn of the event loop; a subscriber always gets the newest one.
 
 import { readFileSync } from 'node:fs';
 
@@ -28,6 +28,7 @@ const quotes = new Map(data.quotes.map((row) => [row.id, row]));
 const openings = data.candles.map((bar) => bar.epochSeconds);
 let version = 0;
 let readers = 0;
+let driven = false;
 let waiting = [];
 
 const first = (time) => {
@@ -50,17 +51,22 @@ const drive = () => {
   const woken = waiting;
   waiting = [];
   for (const wake of woken) wake();
-  if (readers > 0) setImmediate(drive);
+  driven = readers > 0;
+  if (driven) setImmediate(drive);
 };
+
+process.on('SIGUSR2', () => {
+  if (!driven) setImmediate(drive);
+  driven = true;
+});
 
 async function* updates(ids) {
   readers += 1;
-  if (readers === 1) setImmediate(drive);
   try {
-    for (let seen = 0; ; ) {
-      if (seen === version) await new Promise((wake) => waiting.push(wake));
-      seen = version;
+    for (;;) {
+      const seen = version;
       yield { quotes: { sequence: seen, quotes: ids.map((id) => quotes.get(id)) } };
+      if (seen === version) await new Promise((wake) => waiting.push(wake));
     }
   } finally {
     readers -= 1;

@@ -1,11 +1,12 @@
 """Our service with a source that never rests, for the fan alone. `python -m bench.servers.ours`, settings as ever.
 
-It is `kite-services serve`, letter by letter, with one task beside its parts: while the ten instruments of the fan are
-streamed, each turn of the event loop publishes a new state of all ten into the live feed, as a ticker does. Kite's
-ticker hands over 50 times a second at most, which no server here finds hard with 200 clients; the peers' source
+It is `kite-services serve`, letter by letter, with one task beside its parts: from SIGUSR2 until the last subscriber is
+gone, each turn of the event loop publishes a new state of all ten instruments into the live feed, as a ticker does.
+Kite's ticker hands over 50 times a second at most, which no server here finds hard with 200 clients; the peers' source
 (servers/board.py, servers/data.mjs) is driven in the same way. Every other workload runs the service as it is.
 """
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -25,7 +26,8 @@ from bench.subject import FAN_IDS
 
 TIMING = Timing(linger=0.5, hot_for=0.5)
 """When the last client is gone, the source rests soon: the next server's turn is not disturbed."""
-IDLE_SECONDS = 0.05
+LOOK_AFTER = 100
+"""Turns between two looks whether somebody still listens."""
 
 
 @asynccontextmanager
@@ -41,19 +43,21 @@ async def driven_runtime(settings: Settings, **options: Any) -> AsyncIterator[Ru
 
 
 async def drive(feed: LiveFeed) -> None:
-    """Publish without rest while somebody listens."""
-    clock, version = SystemClock(), 0
-    known: list[Quote] = []
-    while True:
-        if version % 1_000 == 0 or not known:
-            known = [quote for each in FAN_IDS if (quote := feed.latest(each, StreamMode.QUOTE)) is not None]
-        if not known:
-            await anyio.sleep(IDLE_SECONDS)
-            continue
-        version += 1
-        now = clock.now()
-        feed.publish_quotes([moved(quote, version, now) for quote in known])
-        await checkpoint()
+    """After each signal publish without rest while somebody listens."""
+    clock = SystemClock()
+    with anyio.open_signal_receiver(signal.SIGUSR2) as signals:
+        async for _ in signals:
+            version = 0
+            while known := streamed(feed):
+                for _ in range(LOOK_AFTER):
+                    version, now = version + 1, clock.now()
+                    feed.publish_quotes([moved(quote, version, now) for quote in known])
+                    await checkpoint()
+
+
+def streamed(feed: LiveFeed) -> list[Quote]:
+    """The ten quotes; empty when nobody subscribes to them any more."""
+    return [quote for each in FAN_IDS if (quote := feed.latest(each, StreamMode.QUOTE)) is not None]
 
 
 def moved(quote: Quote, version: int, now: Any) -> Quote:

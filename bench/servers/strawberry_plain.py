@@ -138,13 +138,13 @@ class Subscription:
         ids: list[strawberry.ID],
         throttle_ms: int = 0,  # noqa: ARG002 - always as fast as it can
     ) -> AsyncGenerator[QuoteUpdate, None]:
-        """The newest state, whenever there is a newer one."""
+        """The state, and the newest one whenever there is a newer one."""
         board.enter()
         try:
-            version = 0
+            version = board.version
             while True:
-                version = await board.newer_than(version)
                 yield QuoteUpdate(sequence=version, quotes=[board.quotes[each] for each in ids])
+                version = await board.newer_than(version)
         finally:
             board.leave()
 
