@@ -1,8 +1,8 @@
 """Ticks through a real socket, to the readers of the feed. `python -m bench.intake`.
 
 A ticker in a process of its own sends what was built before, as fast as we read; this process is a service without
-its HTTP side: uvloop, collections as `serve` sets them, the ticker, the live feed, and one reader of everything. Beside it: what it costs to hand a
-flush to many readers, and 3,000 subscriptions after a break.
+its HTTP side: uvloop, garbage collected as in `serve`, the ticker, the live feed, and one reader of everything.
+Beside it: what it costs to hand a flush to many readers, and 3,000 subscriptions after a break.
 """
 
 import subprocess

@@ -202,11 +202,9 @@ class LiveFeed:
 
     def publish_ticks(self, ticks: Sequence[Tick]) -> None:
         """Number the ticks of recorded instruments and tell their readers."""
-        for tick in ticks:
-            if not self._tape.records(tick.id):
-                continue
-            entry = self._tape.append(tick)
-            for box in self._tick_boxes.of(tick.id):
+        boxes_of = self._tick_boxes.of
+        for entry in self._tape.record(ticks):
+            for box in boxes_of(entry[1].id):
                 box.put(entry)
 
     def feed_changed(

@@ -21,8 +21,8 @@ from app.providers.kite.packets import decode_quote, decode_tick, take_packets
 FLUSH_QUOTES = 500
 """Quotes decoded in one go: about 5 ms of work, so that the event loop breathes between two slices."""
 
-PENDING_TICKS = 5_000
-"""Ticks that may wait for the flush; in a burst beyond it they are delivered at once. About 2 MB."""
+PENDING_TICKS = 1_000
+"""Ticks that may wait for the flush; in a burst beyond it they are delivered at once: 3 ms of work in one go."""
 
 REPORTED_LENGTHS = 16
 """Unknown packet lengths that get a log line, one each; a broken stream could invent 65,536."""

@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import cast
 
 from app.domain.drafts import open_draft, quick_constructor
 from app.domain.errors import MalformedPayload
@@ -43,11 +44,11 @@ _TRADE = struct.Struct(">iIiIII4i")
 _TIMES = struct.Struct(">5I")
 _LEVEL = struct.Struct(">IiHxx")
 _SMALL_TICK = struct.Struct(">4xi I 4x I")
-_FULL_TICK = struct.Struct(">4xi I 4x I 28x I 8x I Ii 52x Ii")
-"""Of a QUOTE and a FULL packet what a tick needs: price, quantity, volume; open interest, time, best bid, best ask."""
+_FULL_TICK = struct.Struct(">Ii I 4x I 28x I 8x I Ii 52x Ii")
+"""What a tick needs: price, quantity, volume; and of a FULL packet open interest, time, best bid and best ask."""
 
 _new_quote, _new_tick, _new_depth = quick_constructor(Quote), quick_constructor(Tick), quick_constructor(Depth)
-_open_level = open_draft(DepthLevel)
+_open_level, _open_tick = open_draft(DepthLevel), open_draft(Tick)
 
 _BODY_AT, _TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 4, 44, 64, 124, 28
 
@@ -116,11 +117,11 @@ def decode_tick(packet: bytes, instrument_id: str, source: DataSource, received_
 
     Raises MalformedPayload for a length that does not exist.
     """
+    if len(packet) == FULL:
+        return _full_tick(packet, instrument_id, source, received_at)
     token, raw_last = _head_of(packet)
     if not raw_last:
         return None
-    if len(packet) == FULL:
-        return _full_tick(packet, instrument_id, source, received_at)
     last = raw_last / _divisor(token)
     if len(packet) == QUOTE:
         _, quantity, volume = _SMALL_TICK.unpack_from(packet)
@@ -137,22 +138,22 @@ def _head_of(packet: bytes) -> tuple[int, int]:
     return token, raw_last
 
 
-def _full_tick(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Tick:
-    last, quantity, volume, interest, epoch, bids, bid, asks, ask = _FULL_TICK.unpack_from(packet)
-    token = int.from_bytes(packet[:_BODY_AT], "big")
-    divisor = _divisor(token)
-    return _new_tick(
-        instrument_id,
-        last / divisor,
-        source,
-        received_at,
-        quantity or None,
-        volume if _segment(token) != _INDICES else None,
-        bid / divisor if bids else None,
-        ask / divisor if asks else None,
-        _open_interest(interest, token),
-        _instant(epoch),
-    )
+def _full_tick(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Tick | None:
+    token, last, quantity, volume, interest, epoch, bids, bid, asks, ask = _FULL_TICK.unpack_from(packet)
+    if not last:
+        return None
+    segment = token & 0xFF
+    divisor = _DIVISORS.get(segment, _PAISE)
+    tick = _open_tick()
+    tick.id, tick.last_price, tick.source, tick.received_at = instrument_id, last / divisor, source, received_at
+    tick.last_quantity = quantity or None
+    tick.volume = volume if segment != _INDICES else None
+    tick.bid = bid / divisor if bids else None
+    tick.ask = ask / divisor if asks else None
+    tick.open_interest = interest if interest or segment not in _WITHOUT_OPEN_INTEREST else None
+    tick.exchange_time = _instant(epoch)
+    tick.__class__ = Tick
+    return cast("Tick", tick)
 
 
 def _segment(token: int) -> int:
