@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.stall import STALL_SECONDS, StallWatch
 from app.websocket_protocol import DirectWebSocketProtocol
 
 log = structlog.get_logger()
@@ -91,6 +92,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """
 
     header_seconds = HEADER_SECONDS
+    stall_seconds = STALL_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,6 +102,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._held_back = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client: its first request must come soon."""
@@ -109,6 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._stop_timer()
+        self._stall.end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -175,6 +179,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._refused:
             self.transport.close()
         super().eof_received()
+
+    def pause_writing(self) -> None:
+        """The connection is full: from now on the client must read."""
+        super().pause_writing()
+        self._stall.begin(self.transport)
+
+    def resume_writing(self) -> None:
+        """The connection takes more."""
+        super().resume_writing()
+        self._stall.end()
+
+    def _cut(self) -> None:
+        log.warning("a client that does not read was cut off", peer=self.client)
+        self.transport.abort()
 
     def _start_timer(self) -> None:
         if self._head_timer is None:

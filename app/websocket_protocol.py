@@ -5,7 +5,6 @@ same bytes, framed, on the TCP transport. ASGI's own `send` stays as it is and m
 frames to one transport, in the order of the calls. Chosen by `app.server`.
 """
 
-import asyncio
 from collections.abc import Callable
 from struct import Struct
 from typing import Any
@@ -15,15 +14,13 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from app.stall import STALL_SECONDS, StallWatch
+
 DIRECT = "websocket.direct"
 """The extension's name in an ASGI scope."""
 
 HIGH_WATER_BYTES = 64 * 1024
 """What a socket may hold beside the kernel's buffers before it counts as slow: 28 updates of 2.3 KB."""
-STALL_SECONDS = 30.0
-"""How long a client may take nothing of what waits for it; phones in a tunnel come back sooner or not at all."""
-STALL_CHECKS = 3
-"""How often within that time it is looked whether it took something."""
 STALLED = 4413
 """Close code of a client that did not read; graphql-transport-ws and its clients use none of this number."""
 STALLED_REASON = f"nothing was read for {STALL_SECONDS:g} s"
@@ -53,9 +50,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._full = False
         self._waiting: list[Callable[[], None]] = []
-        self._stall_timer: asyncio.TimerHandle | None = None
-        self._backlog = 0
-        self._checks = 0
+        self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
     def try_send(self, head: bytes, body: bytes, tail: bytes) -> bool:
         """Write a text message of three pieces; False and nothing written if the socket cannot take it now."""
@@ -81,20 +76,20 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         """The socket is full: from now on it must read within STALL_SECONDS."""
         super().pause_writing()
         self._full = True
-        self._watch_stall()
+        self._stall.begin(self.transport)
 
     def resume_writing(self) -> None:
         """The socket takes more."""
         super().resume_writing()
         self._full = False
-        self._stop_watching()
+        self._stall.end()
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._stop_watching()
+        self._stall.end()
         self._full = True
         self._waiting.clear()
         super().connection_lost(exc)
@@ -105,29 +100,13 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
             super().keepalive_timeout()
+            self.close_timer = self.loop.call_later(self.linger_seconds, self.transport.abort)
 
     def handle_close(self, event: Frame) -> None:
         """The client says goodbye; what it has not read yet must not keep the connection."""
         super().handle_close(event)
         if self._full and self.close_timer is None:
             self.close_timer = self.loop.call_later(self.linger_seconds, self.transport.abort)
-
-    def _watch_stall(self) -> None:
-        self._backlog = self.transport.get_write_buffer_size()
-        self._checks = 0
-        self._look_again()
-
-    def _look_again(self) -> None:
-        self._stall_timer = self.loop.call_later(self.stall_seconds / STALL_CHECKS, self._look)
-
-    def _look(self) -> None:
-        backlog = self.transport.get_write_buffer_size()
-        self._checks = self._checks + 1 if backlog >= self._backlog else 0
-        self._backlog = backlog
-        if self._checks < STALL_CHECKS:
-            self._look_again()
-        else:
-            self._cut()
 
     def _cut(self) -> None:
         self.stop_keepalive()
@@ -137,11 +116,6 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(self.linger_seconds, self.transport.abort)
-
-    def _stop_watching(self) -> None:
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
 
 
 def _header(length: int) -> bytes:

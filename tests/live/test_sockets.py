@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import httpx
+import orjson
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
@@ -17,6 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from app.server import BoundedHttpProtocol
 from app.websocket_protocol import HIGH_WATER_BYTES, STALLED, STALLED_REASON, DirectWebSocketProtocol
 from schema.execution.engine import Engine
 from schema.live.streams import LiveStreams
@@ -36,6 +38,12 @@ class ImpatientProtocol(DirectWebSocketProtocol):
 
     stall_seconds = SHORT_STALL
     linger_seconds = 5.0
+
+
+class ImpatientHttp(BoundedHttpProtocol):
+    """The same for what is no WebSocket."""
+
+    stall_seconds = SHORT_STALL
 
 
 @dataclass
@@ -80,7 +88,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(
-    protocol: type[asyncio.Protocol] = DirectWebSocketProtocol, *, shared: bool = True
+    protocol: type[asyncio.Protocol] = DirectWebSocketProtocol, *, shared: bool = True, **server: Any
 ) -> AsyncIterator[Service]:
     """A service with shared streams, or without."""
     tap = Tap()
@@ -93,10 +101,12 @@ async def running(
     app = Starlette(routes=[Route("/graphql", http), WebSocketRoute("/graphql", websocket)])
     async with (
         live.opened(),
-        serving(app, on_stop=[websocket.close_all, http.close_all], websocket_protocol=protocol) as server,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE) as client,
+        serving(
+            app, on_stop=[websocket.close_all, http.close_all], websocket_protocol=protocol, **server
+        ) as running_server,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running_server.port}", timeout=PATIENCE) as client,
     ):
-        yield Service(tap, live, websocket, http, client, server.port)
+        yield Service(tap, live, websocket, http, client, running_server.port)
 
 
 @pytest.fixture(params=[DirectWebSocketProtocol, WebSocketsSansIOProtocol])
@@ -262,6 +272,28 @@ async def test_stuck_sockets_cost_nobody_and_are_cut_with_a_code() -> None:
         assert await close_code(stuck[0]) == (STALLED, STALLED_REASON)
         for socket in stuck[1:]:
             socket.transport.abort()
+
+
+async def test_event_stream_that_nobody_reads_is_cut() -> None:
+    """It has no close code; its part in the stream ends, and the log says why."""
+    with capture_logs() as logs:
+        async with running(http_protocol=ImpatientHttp) as one:
+            body = orjson.dumps({"query": WITH_TEXT})
+            head = (
+                "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n"
+            )
+            reader, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1024)
+            writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            await one.members(1)
+            for number in range(200):
+                one.tap.put(Number(number, text="x" * 50_000))
+                await anyio.lowlevel.checkpoint()
+            await until(lambda: one.live.members == 0)
+            writer.close()
+            assert not reader.at_eof()
+
+    assert "a client that does not read was cut off" in [line["event"] for line in logs]
+    assert one.tap.records[0].events < 200
 
 
 async def test_slow_socket_that_reads_again_gets_the_newest(service: Service) -> None:
