@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.domain.candles import Candle, CandleState
 from app.domain.drafts import quick_constructor
@@ -49,6 +50,14 @@ class CandleChunk:
             (None,) * (stop - first) if interests is None else interests[first:stop],
             self.state[first:stop],
         )
+
+    def column(self, name: str) -> list[Any]:
+        """An attribute of each of the bars, in order."""
+        if name == "time":
+            return [from_epoch(seconds) for seconds in self.epoch_seconds]
+        if name == "open_interest" and self.open_interest is None:
+            return [None] * len(self)
+        return list(getattr(self, name))
 
     def position(self, epoch_seconds: int) -> int:
         """How many bars open before an instant."""

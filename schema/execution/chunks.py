@@ -38,6 +38,10 @@ class RowWriter(Protocol):
         """A bar as orjson takes it. Raises for values that ordinary execution has to look at."""
         ...
 
+    def texts(self, chunk: CandleChunk) -> list[bytes]:
+        """The JSON of each bar of a chunk. Raises as `one`."""
+        ...
+
 
 class _Text(NamedTuple):
     """The items of a chunk, with commas between them, and where each begins: the end is the beginning of one more."""
@@ -70,11 +74,8 @@ class EncodedChunks:
 
     def rows(self, bars: ChunkedCandles, writer: RowWriter) -> list[object]:
         """The list that orjson writes as the JSON of all bars. Its items are not those of the bars."""
-
-        def texts(chunk: CandleChunk) -> list[bytes]:
-            return [orjson.dumps(writer.one(bar, ())) for bar in chunk.bars(0, len(chunk))]
-
-        return [*self._fragments(bars.parts, writer.key, texts), *(writer.one(bar, ()) for bar in bars.newer)]
+        fragments = self._fragments(bars.parts, writer.key, writer.texts)
+        return [*fragments, *(writer.one(bar, ()) for bar in bars.newer)]
 
     def column(self, write: ColumnWriter) -> ColumnWriter:
         """The function that writes a list of numbers, for one that may also be a column of chunks.

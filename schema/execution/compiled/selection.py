@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from app.domain.candle_chunks import CandleChunk
 from app.domain.chunked_candles import ChunkedCandles
 from app.domain.quotes import Quote
+from schema.execution.chunk_rows import ChunkRows
 from schema.execution.chunks import EncodedChunks
 from schema.execution.compiled.leaves import Forms
 from schema.execution.compiled.plan import Record
@@ -21,7 +23,7 @@ class Selection:
     Everything that it does raises for a value that is not plainly right; ordinary execution then says what is wrong.
     """
 
-    __slots__ = ("_bind", "_chunks", "_one", "_quotes", "is_pure", "key", "size", "text")
+    __slots__ = ("_bind", "_chunks", "_forms", "_one", "_quotes", "_record", "_rows", "is_pure", "key", "size", "text")
 
     def __init__(
         self,
@@ -41,7 +43,8 @@ class Selection:
         self.size = record.size
         self.text = written.text
         self._bind = tuple(written.binds)
-        self._chunks = chunks
+        self._chunks, self._forms, self._record = chunks, forms, record
+        self._rows: ChunkRows | None = None
         self._quotes = quotes
         self._one = _function(written, record.type_name)
 
@@ -52,6 +55,12 @@ class Selection:
     def of_list(self, items: Any, context: object, *, nullable: bool = False) -> object:
         """The fields of each object of a list or tuple, or what is kept of chunks. With `nullable`, None for None."""
         return (self.rows_or_none if nullable else self.rows)(items, self.bind(context))
+
+    def texts(self, chunk: CandleChunk) -> list[bytes]:
+        """The JSON of each bar of a chunk, as of `of_one`."""
+        if self._rows is None:
+            self._rows = ChunkRows(self._record, self._forms)
+        return self._rows.texts(chunk)
 
     def bind(self, context: object) -> Bound:
         """What the computed fields need of the context, read once for a list."""
