@@ -4,12 +4,21 @@ Comes in: the plan of a record whose fields are leaves, and chunks. Goes out: on
 selection when chunks are first asked of it.
 """
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeAlias
+
 import orjson
 
 from app.domain.candle_chunks import CandleChunk
+from app.domain.time import IST
 from schema.execution.compiled.leaves import Forms
 from schema.execution.compiled.plan import Attribute, Constant, Field, Leaf, Record
 from schema.execution.compiled.values import Unexpected, column
+from schema.types.scalars import write_instant
+
+ColumnWriter: TypeAlias = Callable[[Any], list[object]]
+"""Writes a list of leaves. Raises for values that ordinary execution has to look at."""
 
 
 class ChunkRows:
@@ -17,14 +26,13 @@ class ChunkRows:
 
     def __init__(self, record: Record, forms: Forms) -> None:
         entries = []
-        self._columns = []
+        self._columns: list[tuple[str, ColumnWriter]] = []
         for field in record.fields:
             if isinstance(field.source, Constant):
                 entries.append(f'"{field.key}":"{field.source.text}"')
                 continue
             name, leaf = _leaf(field)
-            form = forms.form(leaf.type)
-            self._columns.append((name, column(leaf, form.plain, form.check) if form else column(leaf)))
+            self._columns.append((name, _writer(leaf, forms)))
             entries.append(f'"{field.key}":%b')
         self._template = f"{{{','.join(entries)}}}".encode()
 
@@ -42,6 +50,19 @@ def _leaf(field: Field) -> tuple[str, Leaf]:
     if not isinstance(field.source, Attribute) or not isinstance(field.value, Leaf):
         raise Unexpected(field)
     return field.source.name, field.value
+
+
+def _writer(leaf: Leaf, forms: Forms) -> ColumnWriter:
+    """What orjson writes as ordinary execution writes the values."""
+    if leaf.type.coerce_output_value is write_instant:
+        return _instants
+    form = forms.form(leaf.type)
+    return column(leaf, form.plain, form.check) if form else column(leaf)
+
+
+def _instants(values: list[datetime]) -> list[object]:
+    """Orjson writes an instant as `isoformat` does, in a fifth of the time."""
+    return [value.astimezone(IST) for value in values]
 
 
 def _texts(values: list[object]) -> list[bytes]:

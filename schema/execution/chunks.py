@@ -11,21 +11,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from app.domain.candle_chunks import CandleChunk, ChunkPart
 from app.domain.chunked_candles import ChunkedCandles, ChunkedColumn
+from schema.execution.chunk_rows import ColumnWriter
 
 MAX_BYTES = 32_000_000
 """JSON that is kept: seventy charts of 5,000 bars with six fields, as many as front ends show at a time."""
 OVERHEAD = 4
 """Bytes that are kept of each item besides its text: where it begins."""
-
-
-ColumnWriter: TypeAlias = Callable[[Any], list[object]]
-"""Writes a list of leaves. Raises for values that ordinary execution has to look at."""
 
 
 class RowWriter(Protocol):
