@@ -40,6 +40,7 @@ READ, LONGEST = 5_000, 50_000
 ROUNDS = 60
 WRITES = 5
 ALLOWED_RATIO = 2.0
+CHUNK = "chunk(), as the history service reads"
 ALLOWED_WRITE = 1.0
 """Seconds for LONGEST bars."""
 
@@ -149,12 +150,19 @@ async def reads(database: Database, store: SqlCandleStore, bare: Work) -> list[L
         "bars()": lambda: store.bars(INFY, ONE, SPAN),
         "bars(), encoded to the same bytes": encoded,
         "bars() of a store that is new": lambda: SqlCandleStore(database, FixedClock()).bars(INFY, ONE, SPAN),
+        CHUNK: lambda: store.chunk(INFY, ONE, SPAN),
         "last_bars()": lambda: store.last_bars(INFY, ONE, before=SPAN.end, count=READ),
     }
     taken = await medians(works, rounds=ROUNDS)
     base = taken["bare fetch and orjson"]
     return [
-        Line(database.dialect, f"{READ:,}: {what}", each, each / base, ALLOWED_RATIO if what == "bars()" else None)
+        Line(
+            database.dialect,
+            f"{READ:,}: {what}",
+            each,
+            each / base,
+            ALLOWED_RATIO if what in {"bars()", CHUNK} else None,
+        )
         for what, each in taken.items()
     ]
 
