@@ -51,8 +51,8 @@ class Variant:
 VARIANTS: Mapping[str, Variant] = {
     "fan": Variant(200, bars=(Bar(6.0, MERCURIUS), Bar(25.0, STRAWBERRY))),
     "fan-different": Variant(200, different=True),
-    "fan-stuck": Variant(200, stuck=20),
-    "fan-1000": Variant(1_000, servers=(OURS, MERCURIUS, GRAPHQL_WS), many=True),
+    "fan-stuck": Variant(200, stuck=20, servers=(OURS, STRAWBERRY, MERCURIUS)),
+    "fan-1000": Variant(1_000, servers=(OURS, MERCURIUS), many=True),
     "fan-5000": Variant(5_000, servers=(OURS, MERCURIUS), many=True),
 }
 
@@ -82,7 +82,7 @@ async def lines(names: Sequence[str], contenders: Sequence[Contender], pace: Pac
     for name in names:
         variant = VARIANTS[name]
         entered = [each for each in contenders if each.name in variant.servers]
-        rounds = 1 if variant.many or variant.stuck else pace.rounds
+        rounds = pace.rounds if variant.bars else 1
         task = progress.add_task(name, total=len(entered) * rounds)
         runs: dict[str, list[Run]] = {each.name: [] for each in entered}
         for _ in range(rounds):
