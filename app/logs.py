@@ -169,7 +169,7 @@ def _operation_fields(record: OperationRecord) -> dict[str, object]:
         "kind": record.kind,
         "transport": record.transport,
         "duration_ms": round(record.duration_ms, 3),
-        "upstream_calls": cost.get("upstreamCalls", 0) if isinstance(cost, Mapping) else 0,
+        "upstream_calls": cost.get("upstreamCalls", 0) if isinstance(cost, dict) else 0,
         "error_codes": list(record.error_codes),
     }
     if record.request_id:
