@@ -15,7 +15,7 @@ import structlog
 
 from app.domain.changes import ChangeSignal
 from app.domain.errors import MarketDataError
-from app.domain.garbage import collections_paused
+from app.domain.garbage import collections_paused, return_freed_memory
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.time import ist_date
 from app.ports import Clock, InstrumentSource, InstrumentStore, SettingStore, SyncReport
@@ -226,12 +226,16 @@ class InstrumentService:
         return record
 
     async def _adopt(self, catalogue: InstrumentCatalogue, record: MasterRecord) -> None:
-        """Swap the master in use at once; the old one's instruments are let go in small portions, in a thread."""
+        """Swap the master in use at once; the old one's instruments are let go in small portions, in a thread.
+
+        What was needed in between goes back to the system with them.
+        """
         rows = self._catalogue.instruments()
         self._catalogue, self._record = catalogue, record
         self.ready.set()
         self._changed.fire()
         await anyio.to_thread.run_sync(let_go, rows)
+        await anyio.to_thread.run_sync(return_freed_memory)
 
     def _is_due(self, now: datetime) -> bool:
         return not self._catalogue or self._record is None or self._record.synced_at < last_due(now)
