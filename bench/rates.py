@@ -11,7 +11,7 @@ from bench.load.http import Measured, Question
 from bench.pace import Pace
 from bench.processes import HOST, answer_of
 from bench.requests import Request
-from bench.results import Bar, Line
+from bench.results import Bar, Line, per_cpu
 
 CONNECTIONS = 16
 """As many as the figures of the design were measured with."""
@@ -49,7 +49,9 @@ def rounds(request: Request, pace: Pace) -> int:
 async def run(request: Request, contender: Contender, pace: Pace) -> Measured:
     """One run of one server."""
     raw = request.raw(contender).decode()
-    question = Question(HOST, contender.port, raw, CONNECTIONS, pace.warm_seconds, pace.seconds)
+    question = Question(
+        HOST, contender.port, raw, CONNECTIONS, contender.program.process.pid, pace.warm_seconds, pace.seconds
+    )
     return Measured(**await answer_of("bench.load.http", asdict(question)))  # type: ignore[arg-type]
 
 
@@ -64,4 +66,5 @@ def line(request: Request, runs: Mapping[str, Sequence[Measured]]) -> Line:
         BARS.get(request.name, ()),
         f"p99 ms: {slowest}",
         rates,
+        {name: per_cpu([(each.requests, each.cpu_seconds) for each in found]) for name, found in runs.items()},
     )
