@@ -198,6 +198,7 @@ class InstrumentService:
         digest, instruments = dump.digest, list(dump.instruments)
         del dump  # so that what `reuse_known` replaces is freed there, one by one
         if self._is_in_use(digest):
+            await anyio.to_thread.run_sync(let_go, instruments)
             report = SyncReport(self._clock.now(), len(self._catalogue), added=0, changed=0, gone=0)
             await self._remember(report, digest)
             return report
@@ -226,16 +227,12 @@ class InstrumentService:
         return record
 
     async def _adopt(self, catalogue: InstrumentCatalogue, record: MasterRecord) -> None:
-        """Swap the master in use at once; the old one's instruments are let go in small portions, in a thread.
-
-        What was needed in between goes back to the system with them.
-        """
+        """Swap the master in use at once; the old one's instruments are let go in small portions, in a thread."""
         rows = self._catalogue.instruments()
         self._catalogue, self._record = catalogue, record
         self.ready.set()
         self._changed.fire()
         await anyio.to_thread.run_sync(let_go, rows)
-        await anyio.to_thread.run_sync(return_freed_memory)
 
     def _is_due(self, now: datetime) -> bool:
         return not self._catalogue or self._record is None or self._record.synced_at < last_due(now)
@@ -258,10 +255,14 @@ def reuse_known(instruments: list[Instrument], known: InstrumentCatalogue) -> No
 
 
 def let_go(rows: list[Instrument]) -> None:
-    """Empty the list in portions: freeing 130,000 instruments at once would stop every thread for 30 ms."""
+    """Empty the list in portions: freeing 130,000 instruments at once would stop every thread for 30 ms.
+
+    What was needed beside them goes back to the system as well.
+    """
     while rows:
         del rows[-PORTION:]
         time.sleep(0)
+    return_freed_memory()
 
 
 def _unexpected(error: Exception) -> str:
