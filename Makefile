@@ -17,7 +17,7 @@ demo: $(VENV)/run.stamp ## Start everything, query, subscribe, break the upstrea
 	@exec $(BIN)/python -m tools.demo
 
 test: $(VENV)/dev.stamp ## Run every test, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL and migrations
 	$(BIN)/ruff format --check .
@@ -50,6 +50,8 @@ format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
 clean: ## Remove the environment and the data of the sandbox
 	rm -rf $(VENV) .data build node_modules tests/js/node_modules bench/node_modules
 
+# Most of a run is waiting for sockets and processes: on two cores three workers take half the time of one.
+WORKERS = 3
 LOCK = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 $(VENV)/bin/python:

@@ -10,13 +10,13 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from app.domain.candle_chunks import CandleChunk
-from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
 from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedStatus, KiteGrant, RequestBudget
 from app.domain.instruments import Instrument
 from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
-from app.domain.provenance import DataSource
+from app.domain.provenance import Cost, DataSource
 from app.domain.quotes import Quote, StreamMode
 from app.domain.ticks import Tick
 
@@ -361,6 +361,24 @@ class CandleStore(Protocol):
 
     async def drop(self, instrument_id: str, interval: Interval) -> int:
         """Forget bars and coverage of one series; how many bars there were."""
+        ...
+
+
+class CandleHistory(Protocol):
+    """Bars on request, from the store and the source, as `app.services.history` has them."""
+
+    async def candles(  # noqa: PLR0913 - the arguments of the GraphQL field, by keyword
+        self,
+        instrument: Instrument,
+        interval: Interval,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        last: int | None,
+        include_forming: bool,
+        cost: Cost,
+    ) -> CandleSeries:
+        """Bars that open in [start, end), or the `last` ones that open before `end`. Raises MarketDataError."""
         ...
 
 

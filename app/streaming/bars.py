@@ -23,11 +23,11 @@ from app.domain.candles import Candle, CandleSeries, CandleState, Interval, Sour
 from app.domain.errors import RateLimited, SourceError
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost, DataSource
-from app.ports import Clock
+from app.ports import CandleHistory, Clock
 from app.streaming.bars_alarm import Sleep
 from app.streaming.bars_ledger import is_same
 from app.streaming.bars_mailbox import BarMailbox
-from app.streaming.bars_series import History, LiveSeries, SeriesParts
+from app.streaming.bars_series import LiveSeries, SeriesParts
 from app.streaming.feed import LiveFeed
 
 MAX_SERIES = 500
@@ -52,7 +52,7 @@ class LiveCandles:
     def __init__(
         self,
         feed: LiveFeed,
-        history: History,
+        history: CandleHistory,
         hours: BarHours,
         clock: Clock,
         *,
@@ -135,7 +135,7 @@ class LiveCandles:
 class _Subscriber:
     """What one subscriber has, so that it gets each bar once: FINAL, then at most CORRECTED."""
 
-    def __init__(self, live: LiveSeries, box: BarMailbox, history: History, source: DataSource) -> None:
+    def __init__(self, live: LiveSeries, box: BarMailbox, history: CandleHistory, source: DataSource) -> None:
         self._live = live
         self._box = box
         self._history = history

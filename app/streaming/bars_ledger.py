@@ -49,6 +49,10 @@ class BarLedger:
         """The newest bars as they were told last, oldest first."""
         return [self._told[time] for time in sorted(self._told)]
 
+    def told_since(self, instant: datetime) -> list[Candle]:
+        """Those of them that opened at an instant or later."""
+        return [bar for bar in self.told if bar.time >= instant]
+
     @property
     def next_due(self) -> datetime | None:
         """When an official bar is worth a request; None if none is waited for."""

@@ -12,7 +12,6 @@ the answer is of use only together with the ticks around it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import anyio
 import structlog
@@ -24,7 +23,7 @@ from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedState
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
-from app.ports import Clock
+from app.ports import CandleHistory, Clock
 from app.streaming.bars_alarm import Alarm, Sleep
 from app.streaming.bars_ledger import BarLedger
 from app.streaming.bars_mailbox import BarMailbox
@@ -50,30 +49,12 @@ LONGEST_NAP = 60.0
 log = structlog.get_logger()
 
 
-class History(Protocol):
-    """Bars on request, as `app.services.history.service.HistoryService` has them."""
-
-    async def candles(  # noqa: PLR0913 - the arguments of the GraphQL field, by keyword
-        self,
-        instrument: Instrument,
-        interval: Interval,
-        *,
-        start: datetime | None,
-        end: datetime | None,
-        last: int | None,
-        include_forming: bool,
-        cost: Cost,
-    ) -> CandleSeries:
-        """Bars that open in [start, end), or the `last` ones that open before `end`. Raises MarketDataError."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SeriesParts:
     """What every live series works with."""
 
     feed: LiveFeed
-    history: History
+    history: CandleHistory
     hours: BarHours
     clock: Clock
     sleep: Sleep
@@ -95,8 +76,6 @@ class LiveSeries:
         """The present bar is known, or will not be soon."""
         self.boxes: dict[BarMailbox, int] = {}
         """The subscribers, with the length of the snapshot that each wants."""
-        self._came_in_break: set[BarMailbox] = set()
-        """Those who cannot have got from anybody what was told since the break began."""
         self._parts = parts
         self._clock = parts.clock
         self._pace = Pace(parts.clock)
@@ -135,8 +114,6 @@ class LiveSeries:
     def join(self, box: BarMailbox, snapshot: int) -> None:
         """The box gets the forming bar at once, every change from now on, and what is found of a break that is open."""
         self.boxes[box] = snapshot
-        if not self.is_current:
-            self._came_in_break.add(box)
         if self._failure is not None:
             box.fail(self._failure)
         forming = self._builder.forming
@@ -146,7 +123,6 @@ class LiveSeries:
     def leave(self, box: BarMailbox) -> None:
         """Nothing more for this box."""
         del self.boxes[box]
-        self._came_in_break.discard(box)
 
     async def run(self) -> None:
         """Follow the stream until cancelled; returns at once if the feed does not carry the instrument."""
@@ -316,8 +292,7 @@ class LiveSeries:
     def _answered(self, asked_at: datetime, *, filled: bool) -> None:
         self._pace.answered()
         self._tell(self._ledger.missed(asked_at))
-        if filled and self._hole is not None:
-            self._tell_newcomers(self._hole)
+        if filled:
             self._hole = None
 
     def _failed(self, problem: str) -> None:
@@ -338,16 +313,12 @@ class LiveSeries:
             self._tell([] if told is None else [told])
 
     def _tell(self, bars: Iterable[Candle]) -> None:
+        """A bar that was found late comes with all that were told after it, to those who came since: no hole."""
         for bar in bars:
+            told = [bar] if bar.state is CandleState.CORRECTED else self._ledger.told_since(bar.time)
             for box in self.boxes:
-                box.put_ended(bar)
-
-    def _tell_newcomers(self, since: datetime) -> None:
-        for box in self._came_in_break:
-            for bar in self._ledger.told:
-                if bar.time >= since:
-                    box.put_ended(bar)
-        self._came_in_break.clear()
+                for each in told:
+                    box.put_ended(each)
 
     def _show(self) -> None:
         forming = self._builder.forming

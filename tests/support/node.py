@@ -4,6 +4,7 @@ A conftest with Node tests leaves them out where there is no Node: `collect_igno
 tests/conftest.py says so at the end of the run. Where there is Node, packages that cannot be installed fail the tests.
 """
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -94,10 +95,19 @@ def find_node() -> Node | None:
 
 
 def install_packages(folder: Path = JS) -> None:
-    """Brings `node_modules` to what the lock file says. Fails the test with npm's own words if it cannot."""
-    lock, stamp = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
-    if stamp.exists() and stamp.stat().st_mtime >= lock.stat().st_mtime:
-        return
+    """Brings `node_modules` to what the lock file says. Fails the test with npm's own words if it cannot.
+
+    Workers that come at the same time wait for the first.
+    """
+    lock = folder / "package-lock.json"
+    with lock.open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        stamp = folder / "node_modules" / ".package-lock.json"
+        if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
+            _install(folder)
+
+
+def _install(folder: Path) -> None:
     npm = shutil.which("npm")
     assert npm is not None
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]

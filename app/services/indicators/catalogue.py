@@ -25,7 +25,8 @@ from app.services.indicators.vwap import vwap
 FORGOTTEN = 1e-10
 """The weight of the beginning, relative: with it values agree to 9 digits."""
 TURN_BARS = 250
-"""Bars on top for SUPERTREND, which forgets its first direction when the price turns for the first time."""
+"""Bars on top for SUPERTREND: it forgets its first direction at the first turn of the price, and at each turn one of
+the bands that it had before."""
 
 Lines = Mapping[str, Floats]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import isnan
-from typing import Protocol
 
 import anyio
 import numpy as np
@@ -20,9 +19,9 @@ from app.domain.candle_merge import period_start
 from app.domain.candles import Candle, CandleSeries, Interval
 from app.domain.errors import InvalidInput, InvalidRange, MarketDataError
 from app.domain.indicators import IndicatorKind, IndicatorLine, IndicatorSeries, IndicatorSpec
-from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.domain.time import ist_date
+from app.ports import CandleHistory
 from app.services.history.answer import described
 from app.services.indicators.bars import Bars, Floats, bar_columns
 from app.services.indicators.catalogue import compute, session_bars, warm_up
@@ -35,24 +34,6 @@ SMALL = 1_000
 """Bars that are computed on the loop, all indicators in a few milliseconds; for more, no tick must wait."""
 THREADS = 1
 """Long series at a time: it is Python that computes most of them, and two would only take turns."""
-
-
-class History(Protocol):
-    """Bars on request, as `app.services.history.service.HistoryService` has them."""
-
-    async def candles(  # noqa: PLR0913 - the arguments of the GraphQL field, by keyword
-        self,
-        instrument: Instrument,
-        interval: Interval,
-        *,
-        start: datetime | None,
-        end: datetime | None,
-        last: int | None,
-        include_forming: bool,
-        cost: Cost,
-    ) -> CandleSeries:
-        """The `last` bars before `end`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +49,7 @@ class _Earlier:
 class IndicatorService:
     """Indicators over series of the history service. Cancel-safe; at most THREADS long series at a time."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: CandleHistory) -> None:
         self._history = history
         self._threads = anyio.CapacityLimiter(THREADS)
 
