@@ -224,12 +224,12 @@ class _OneWrite:
     the time of a small answer. A stream has no length, so its head goes out as soon as it is there.
     """
 
-    __slots__ = ("_begun", "_cycle", "_head", "_transport")
+    __slots__ = ("_cycle", "_head", "_transport")
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+        self._cycle: RequestResponseCycle | None = cycle
+        """Until its head is written."""
         self._transport = cycle.transport
-        self._begun = False
         self._head: bytes | None = None
 
     def write(self, data: bytes) -> None:
@@ -244,9 +244,9 @@ class _OneWrite:
     def _holds_back(self) -> bool:
         """Whether this is the head of an answer of known length, which uvicorn has read by then."""
         cycle = self._cycle
-        if self._begun or not cycle.response_started:
+        if cycle is None or not cycle.response_started:
             return False
-        self._begun = True
+        self._cycle = None  # or each would keep the other until the cyclic collector comes by
         return cycle.expected_content_length > 0 and cycle.scope["method"] != "HEAD"
 
     def is_closing(self) -> bool:

@@ -149,7 +149,8 @@ class Engine:
             executor = self.executor(prepared, context)
             outcome = executor.execute_operation()
             if executor.is_awaitable(outcome):
-                return self._wait(prepared, cast("Awaitable[ExecutionResult]", outcome), context, operation_id)
+                return self._wait(prepared, executor, cast("Awaitable[ExecutionResult]", outcome), operation_id)
+            executor.release()
             result = self._result(cast("ExecutionResult", outcome), context, operation_id)
         except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
             result = self._bug(error, operation_id)
@@ -157,12 +158,16 @@ class Engine:
         return result
 
     async def _wait(
-        self, prepared: Prepared, outcome: Awaitable[ExecutionResult], context: OperationContext, operation_id: str
+        self,
+        prepared: Prepared,
+        executor: OperationExecutor,
+        outcome: Awaitable[ExecutionResult],
+        operation_id: str,
     ) -> Result:
         result: Result = {}
         self.running += 1
         try:
-            result = await self._within_time(outcome, context, operation_id)
+            result = await self._within_time(outcome, executor.context_value, operation_id)
         except asyncio.CancelledError:
             result = {"errors": [formatted("cancelled by the client", "CANCELLED")]}
             raise
@@ -170,6 +175,7 @@ class Engine:
             result = self._bug(error, operation_id)
         finally:
             self.running -= 1
+            executor.release()
             self.finish(prepared, operation_id, result)
         return result
 

@@ -141,6 +141,10 @@ class OperationExecutor(Executor[Any]):
             pass
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
 
+    def release(self) -> None:
+        """After the operation: let go of what refers back here, or all of it waits for the cyclic collector."""
+        self.async_helpers = None  # type: ignore[assignment]  # nothing is resolved any more
+
     def build_per_event_executor(self, payload: Any) -> "OperationExecutor":
         """The executor of one event, with a memory of subfields that ends with it.
 
