@@ -261,9 +261,6 @@ class SettingStore(Protocol):
         ...
 
 
-# ---------------------------------------------------------------- inside
-
-
 class InstrumentLookup(Protocol):
     """The instrument master in memory."""
 
