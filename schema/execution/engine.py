@@ -203,10 +203,7 @@ class Engine:
         result: Result = {"data": completed.data}
         if completed.errors:
             result["errors"] = format_errors(completed.errors, operation_id)
-        extensions = context.extensions()
-        if extensions:
-            result["extensions"] = extensions
-        return result
+        return with_extensions(result, context)
 
     def executor(self, prepared: Prepared, context: OperationContext) -> OperationExecutor:
         """What executes the operation with this context."""
@@ -260,6 +257,14 @@ class Engine:
 
     def _elapsed_ms(self, started: float) -> float:
         return (self._monotonic() - started) * 1000
+
+
+def with_extensions(result: Result, context: OperationContext) -> Result:
+    """The result with what the operation's context has to say, if anything."""
+    extensions = context.extensions()
+    if extensions:
+        result["extensions"] = extensions
+    return result
 
 
 class OrphanedResolver(Exception):

@@ -11,7 +11,8 @@ from typing import cast
 from graphql import ExecutionResult, GraphQLError
 from graphql.execution import create_source_event_stream
 
-from schema.execution.engine import Engine, Prepared, Result, new_operation_id
+from schema.execution.engine import Engine, Prepared, Result, new_operation_id, with_extensions
+from schema.execution.event_shape import event_shape
 from schema.execution.executor import OperationExecutor
 from schema.execution.failures import format_errors, log_bug
 from schema.execution.records import OperationContext
@@ -47,13 +48,23 @@ async def open_source(engine: Engine, executor: OperationExecutor, operation_id:
     return Source(cast("AsyncIterable[object]", source), engine.limits.close_seconds)
 
 
-async def execute_event(
-    engine: Engine, executor: OperationExecutor, payload: object, context: OperationContext, operation_id: str
-) -> Result:
-    """The result of one payload, in a context that no other event has. Raises what is a bug."""
-    event = executor.build_per_event_executor(payload)
-    event.context_value = context
-    return await engine.complete(event, context, operation_id)
+class Events:
+    """The execution of one subscription's events, one after the other or at once."""
+
+    def __init__(self, engine: Engine, executor: OperationExecutor, operation_id: str) -> None:
+        self._engine = engine
+        self._executor = executor
+        self._operation_id = operation_id
+        self._shape = event_shape(executor)
+
+    async def result(self, payload: object, context: OperationContext) -> Result:
+        """The result of one payload, in a context that no other event has. Raises what is a bug."""
+        data = None if self._shape is None else self._shape.data(payload, context)
+        if data is not None:
+            return with_extensions({"data": data}, context)
+        event = self._executor.build_per_event_executor(payload)
+        event.context_value = context
+        return await self._engine.complete(event, context, self._operation_id)
 
 
 async def _events(
@@ -64,13 +75,13 @@ async def _events(
     context: OperationContext,
     operation_id: str,
 ) -> AsyncGenerator[Result, None]:
-    events = 0
+    events, execution = 0, Events(engine, executor, operation_id)
     last: Result = {}
     engine.running += 1
     try:
         async with aclosing(source) as payloads:
             async for payload in payloads:
-                last = await execute_event(engine, executor, payload, context.fresh(), operation_id)
+                last = await execution.result(payload, context.fresh())
                 events += 1
                 yield last
     except Exception as error:  # noqa: BLE001 - as in `Engine.execute`; closing and cancelling pass through

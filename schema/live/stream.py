@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from schema.execution.engine import Engine, Prepared, Result, new_operation_id
-from schema.execution.events import Source, execute_event, open_source
+from schema.execution.events import Events, Source, open_source
 from schema.execution.records import OperationContext
 from schema.live.member import Member, Pending
 from schema.live.outlet import Outlet
@@ -55,6 +55,7 @@ class SharedStream:
         self._spawn = spawn
         self._on_merged = on_merged
         self._executor = engine.executor(prepared, context)
+        self._events = Events(engine, self._executor, self.operation_id)
         self._opened_at = asyncio.get_running_loop().time()
         self._so_far = Pending(self._joined)
         self._entry: Pending | None = None
@@ -134,7 +135,7 @@ class SharedStream:
         return {}
 
     async def _result(self, payload: object, context: OperationContext) -> Result:
-        return await execute_event(self._engine, self._executor, payload, context.fresh(), self.operation_id)
+        return await self._events.result(payload, context.fresh())
 
     async def _tell(self, payload: object, encoded: bytes) -> None:
         self._so_far.add(payload)
