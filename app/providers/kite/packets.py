@@ -15,9 +15,10 @@ from typing import cast
 from app.domain.drafts import open_draft, quick_constructor
 from app.domain.errors import MalformedPayload
 from app.domain.provenance import DataSource
-from app.domain.quotes import Depth, DepthLevel, Quote, StreamMode, price_change
+from app.domain.quotes import Quote, StreamMode, price_change
 from app.domain.ticks import Tick
 from app.domain.time import from_epoch
+from app.providers.kite.books import PacketDepth
 
 LTP, INDEX_QUOTE, INDEX_FULL, QUOTE, FULL = 8, 28, 32, 44, 184
 """Lengths of the packets that exist."""
@@ -42,15 +43,14 @@ _LTP = struct.Struct(">Ii")
 _INDEX = struct.Struct(">6i4x")
 _TRADE = struct.Struct(">IiIiIII4i")
 _TIMES = struct.Struct(">5I")
-_LEVEL = struct.Struct(">IiHxx")
 _SMALL_TICK = struct.Struct(">4xi I 4x I")
 _FULL_TICK = struct.Struct(">Ii I 4x I 28x I 8x I Ii 52x Ii")
 """What a tick needs: price, quantity, volume; and of a FULL packet open interest, time, best bid and best ask."""
 
-_new_quote, _new_tick, _new_depth = quick_constructor(Quote), quick_constructor(Tick), quick_constructor(Depth)
-_open_level, _open_tick = open_draft(DepthLevel), open_draft(Tick)
+_new_quote, _new_tick = quick_constructor(Quote), quick_constructor(Tick)
+_open_tick = open_draft(Tick)
 
-_TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 44, 64, 124, 28
+_TIMES_AT, _INDEX_TIME_AT = 44, 28
 
 KEPT_INSTANTS = 4_096
 """Seconds that need not be made into datetimes again: each packet has two, and all of a second have the same ones."""
@@ -215,7 +215,7 @@ def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: d
     full = len(packet) == FULL
     if full:
         traded, interest, highest, lowest, exchanged = _TIMES.unpack_from(packet, _TIMES_AT)
-        depth = _depth(packet, divisor)
+        depth = PacketDepth(packet, divisor)
     return _new_quote(
         instrument_id,
         last,
@@ -240,18 +240,3 @@ def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: d
         depth=depth,
         exchange_time=_instant(exchanged),
     )
-
-
-def _depth(packet: bytes, divisor: float) -> Depth:
-    return _new_depth(_side(packet[_DEPTH_AT:_ASKS_AT], divisor), _side(packet[_ASKS_AT:], divisor))
-
-
-def _side(rows: bytes, divisor: float) -> tuple[DepthLevel, ...]:
-    levels = []
-    for size, price, orders in _LEVEL.iter_unpack(rows):
-        if size:
-            level = _open_level()
-            level.price, level.quantity, level.orders = price / divisor, size, orders
-            level.__class__ = DepthLevel
-            levels.append(level)
-    return tuple(levels)
