@@ -1,7 +1,6 @@
 """Option chains: the rows of one expiry, and what is derived from their prices.
 
-Made by `app.services.options`. The model of implied volatility and greeks, and its assumptions, stand in
-`app.domain.black76`.
+Made by `app.services.options`; the model of implied volatility and greeks, with its assumptions, is its `black76`.
 """
 
 from dataclasses import dataclass
