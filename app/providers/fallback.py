@@ -1,0 +1,139 @@
+"""Sources in an order: the first that can answers, and the answer says why it was not the one before.
+
+Comes in: any number of sources of one capability, each behind its breaker. Goes out: what satisfies the same port. What
+an instrument's own first choice is depends on the instrument: a source that does not carry it is not asked, and is no
+reason. Called by the services; joined by the runtime.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import anyio
+
+from app.domain.errors import MarketDataError, NotSupported, SourceError, SourceTimeout
+from app.domain.instruments import Instrument
+from app.domain.provenance import DataSource
+from app.domain.quotes import Quote
+from app.ports import QuoteBatch, QuoteSource
+from app.providers.breaker import Breaker
+
+S = TypeVar("S")
+A = TypeVar("A")
+
+PATIENCE = 3.0
+"""Seconds for a source that has another behind it: a caller waits 8, and the next one needs its share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link(Generic[S]):
+    """One source in its place."""
+
+    name: DataSource
+    """What messages call it: KITE or YAHOO, also where both are simulated."""
+    source: S
+    breaker: Breaker
+    carries: Callable[[Instrument], bool]
+    """Whether the source has this instrument at all."""
+
+    async def ask(self, call: Callable[[S], Awaitable[A]], *, within: float | None) -> A:
+        """The source's answer. Raises SourceError at once while its circuit is open; SourceTimeout after `within`."""
+        refusal = self.breaker.refusal()
+        if refusal is not None:
+            raise refusal
+        try:
+            with anyio.fail_after(within):
+                answer = await call(self.source)
+        except TimeoutError:
+            error = SourceTimeout(f"{self.name} did not answer within {within:g} s")
+            self.breaker.failed(error)
+            raise error from None
+        except SourceError as error:
+            self.breaker.failed(error)
+            raise
+        except BaseException:
+            self.breaker.given_up()
+            raise
+        self.breaker.succeeded()
+        return answer
+
+
+class FallbackQuotes:
+    """A QuoteSource made of several. Instruments without a price at a source that answered are not asked elsewhere."""
+
+    def __init__(self, links: Sequence[Link[QuoteSource]], *, patience: float = PATIENCE) -> None:
+        """`links`: the first choice first, at least one."""
+        self.source = links[0].source.source
+        self._links = links
+        self._patience = patience
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:
+        """A quote from the first source that can, labelled with the reason if it was not the instrument's first.
+
+        Raises the first source's error if not one instrument was answered for. An instrument that no source carries
+        has NotSupported.
+        """
+        state = _Round(instruments)
+        for place, link in enumerate(self._links):
+            wanted = state.wanted(link)
+            if wanted:
+                within = self._patience if place + 1 < len(self._links) else None
+                await self._ask(link, wanted, state, within)
+        return state.batch()
+
+    async def _ask(
+        self, link: Link[QuoteSource], wanted: Sequence[Instrument], state: "_Round", within: float | None
+    ) -> None:
+        try:
+            answer = await link.ask(lambda source: source.quotes(wanted), within=within)
+        except SourceError as error:
+            state.failed(link.name, {instrument.id: error for instrument in wanted})
+        else:
+            state.answered(link.name, wanted, answer)
+
+
+class _Round:
+    """What is known while the sources are asked one after the other."""
+
+    def __init__(self, instruments: Sequence[Instrument]) -> None:
+        self._open = {instrument.id: instrument for instrument in instruments}
+        self._asked: set[str] = set()
+        self._quotes: dict[str, Quote] = {}
+        self._errors: dict[str, MarketDataError] = {}
+        self._reasons: dict[str, str] = {}
+        self._calls = 0
+        self._was_answered = False
+
+    def wanted(self, link: Link[QuoteSource]) -> list[Instrument]:
+        return [instrument for instrument in self._open.values() if link.carries(instrument)]
+
+    def failed(self, name: DataSource, errors: dict[str, MarketDataError]) -> None:
+        for key, error in errors.items():
+            self._asked.add(key)
+            self._errors.setdefault(key, error)
+            reason = f"{name}: {error.code}: {error.message}"
+            self._reasons[key] = f"{self._reasons[key]}; {reason}" if key in self._reasons else reason
+
+    def answered(self, name: DataSource, wanted: Sequence[Instrument], answer: QuoteBatch) -> None:
+        self._calls += answer.upstream_calls
+        self._was_answered = True
+        for instrument in wanted:
+            key = instrument.id
+            if key in answer.errors:
+                continue
+            quote = answer.quotes.get(key)
+            if quote is not None:
+                reason = self._reasons.get(key)
+                self._quotes[key] = quote if reason is None else replace(quote, fallback_reason=reason)
+            self._asked.add(key)
+            self._errors.pop(key, None)
+            del self._open[key]
+        self.failed(name, {key: error for key, error in answer.errors.items() if key in self._open})
+
+    def batch(self) -> QuoteBatch:
+        uncarried = [key for key in self._open if key not in self._asked]
+        if self._errors and not self._was_answered and not uncarried:
+            raise next(iter(self._errors.values()))
+        for key in uncarried:
+            self._errors[key] = NotSupported(f"no source that is configured has {key}")
+        return QuoteBatch(self._quotes, self._errors, self._calls)
