@@ -6,7 +6,7 @@ state, `providers` its status. `app.runtime` constructs it and runs it in its ta
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -48,14 +48,22 @@ class LiveFeed:
     """
 
     def __init__(
-        self, ticks: TickSource | None, *, clock: Clock, linger: float = LINGER_S, hot_for: float = HOT_S
+        self,
+        ticks: TickSource | None,
+        *,
+        clock: Clock,
+        linger: float = LINGER_S,
+        hot_for: float = HOT_S,
+        is_live: Callable[[str], bool] | None = None,
     ) -> None:
+        """`is_live`: whether the stream of an instrument, by its id, is up; without it, whether the feed is LIVE."""
         self.capacity = ticks.capacity if ticks else 0
         """How many instruments can be streamed at once."""
         self.last_tick_at: datetime | None = None
         """When the newest packet was received; None before the first."""
         self._ticks = ticks
         self._clock = clock
+        self._is_live = is_live or self._is_feed_live
         self._status = _first_status(ticks, clock)
         self._status_changed = ChangeSignal()
         self._book = QuoteBook()
@@ -117,8 +125,8 @@ class LiveFeed:
     # ------------------------------------------------------------ for the quote service
 
     def latest(self, instrument_id: str, mode: StreamMode = StreamMode.FULL) -> Quote | None:
-        """The streamed state: only while the feed is LIVE, in at least this mode, received since the last break."""
-        if self._status.state is not FeedState.LIVE:
+        """The streamed state: only while its stream is LIVE, in at least this mode, received since the last break."""
+        if not self._is_live(instrument_id):
             return None
         quote = self._book.newest(instrument_id)
         if quote is None or quote.mode < mode or self._carried[instrument_id].mode < mode:
@@ -213,6 +221,9 @@ class LiveFeed:
         self._status_changed.fire()
 
     # ------------------------------------------------------------ inside
+
+    def _is_feed_live(self, _: str) -> bool:
+        return self._status.state is FeedState.LIVE
 
     def _interrupt(self, instruments: frozenset[str] | None) -> None:
         self._book.forget(instruments)
