@@ -12,6 +12,7 @@ from typing import Protocol
 from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
 from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedStatus, KiteGrant, RequestBudget
+from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import Instrument
 from app.domain.jobs import Job
 from app.domain.phases import MarketPhase
@@ -71,6 +72,19 @@ class CandleSource(Protocol):
         """Bars that open in [start, end), oldest first, in one upstream request.
 
         Raises InvalidRange beyond `longest_span`, NotSupported for an interval it has not, SourceError.
+        """
+        ...
+
+
+class FundamentalsSource(Protocol):
+    """What is known of a company beyond its price."""
+
+    source: DataSource
+
+    async def fundamentals(self, instrument: Instrument) -> Fundamentals:
+        """One instrument, in one upstream request.
+
+        Raises NotPriced if the source has nothing on it, NotSupported for a kind that it has not, SourceError.
         """
         ...
 
