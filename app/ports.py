@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
+from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedStatus, KiteGrant, RequestBudget
 from app.domain.fundamentals import Fundamentals
@@ -259,6 +260,18 @@ class InstrumentStore(Protocol):
 
     async def replace_master(self, instruments: Sequence[Instrument], *, seen_on: date) -> SyncReport:
         """Make this the master, in one transaction. Raises nothing half way: all of it or none."""
+        ...
+
+
+class MembershipStore(Protocol):
+    """Imported lists of index members."""
+
+    async def save(self, membership: Membership) -> bool:
+        """Store a list; whether it replaced one of the same index and date."""
+        ...
+
+    async def all(self) -> list[Membership]:
+        """Every list, the oldest first."""
         ...
 
 
