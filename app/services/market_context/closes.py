@@ -1,0 +1,95 @@
+"""Closes of finished sessions, fetched in the background once a day, so that no query waits for them.
+
+Comes in: which instruments, and how many sessions of each. Goes out: closes by date, or why there are none. Called by
+the context's service, which owns `run` through the runtime.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import anyio
+
+from app.domain.candles import Interval
+from app.domain.errors import MarketDataError
+from app.domain.instruments import Instrument
+from app.domain.provenance import Cost
+from app.domain.time import ist_date
+from app.ports import CandleHistory, Clock
+
+RETRY_SECONDS = 15.0
+"""After a failure: a login or a source that is back is noticed soon, and an outage costs four requests a minute."""
+LOOK_SECONDS = 30.0
+"""How often the date is looked at: the session of yesterday is finished soon after midnight."""
+NOT_YET = "NOT_FETCHED: its day bars are being fetched"
+
+
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """The closes of an instrument's finished sessions."""
+
+    by_date: Mapping[date, float]
+    """By the session's date in India, oldest first."""
+    problem: str | None
+    """Why there are none or not all, as `CODE: message`; None if nothing is missing."""
+
+    def before(self, day: date) -> list[float]:
+        """Those of sessions before a day, oldest first."""
+        return [close for session, close in self.by_date.items() if session < day]
+
+
+UNKNOWN = Closes({}, NOT_YET)
+
+
+class SessionCloses:
+    """Closes of a fixed set of instruments. Bounded by it. Nothing is fetched unless `run` runs."""
+
+    def __init__(
+        self,
+        history: CandleHistory,
+        find: Callable[[str], Instrument],
+        clock: Clock,
+        sessions_of: Mapping[str, int],
+    ) -> None:
+        """`find` raises MarketDataError for an id that there is not. `sessions_of`: the first is fetched first."""
+        self._history = history
+        self._find = find
+        self._clock = clock
+        self._sessions_of = sessions_of
+        self._known: dict[str, Closes] = {}
+        self._fetched_on: dict[str, date] = {}
+        self.first_round = anyio.Event()
+        """Every instrument was asked for once."""
+
+    def of(self, instrument_id: str) -> Closes:
+        """What is known now."""
+        return self._known.get(instrument_id, UNKNOWN)
+
+    async def run(self) -> None:
+        """Fetch what the present date has no closes of yet, until cancelled."""
+        while True:
+            today = ist_date(self._clock.now())
+            due = [key for key in self._sessions_of if self._fetched_on.get(key) != today]
+            for key in due:
+                self._known[key] = found = await self._fetch(key, self._sessions_of[key])
+                if found.problem is None:
+                    self._fetched_on[key] = today
+            self.first_round.set()
+            failed = any(self._fetched_on.get(key) != today for key in self._sessions_of)
+            await anyio.sleep(RETRY_SECONDS if failed else LOOK_SECONDS)
+
+    async def _fetch(self, instrument_id: str, sessions: int) -> Closes:
+        before = self._known.get(instrument_id, UNKNOWN).by_date
+        try:
+            series = await self._history.candles(
+                self._find(instrument_id),
+                Interval.DAY,
+                start=None,
+                end=None,
+                last=sessions,
+                include_forming=False,
+                cost=Cost(),
+            )
+        except MarketDataError as error:
+            return Closes(before, f"{error.code}: {error.message}")
+        return Closes({ist_date(bar.time): bar.close for bar in series.candles} or before, series.problem)
