@@ -52,8 +52,8 @@ def results(body: bytes, envelope: str) -> list[object]:
 
     Raises NotPriced where Yahoo says that it has nothing, SourceError for another of its refusals, MalformedPayload.
     """
-    whole = mapping(decoded(body), "answer")
-    inside = mapping(whole.get(envelope, whole.get("finance")), "answer")
+    whole = mapping(decoded(body), "reply")
+    inside = mapping(whole.get(envelope, whole.get("finance")), "reply")
     error = inside.get("error")
     if error is None:
         return items(inside.get("result"), "list of results")

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
+from curl_cffi.const import CurlHttpVersion
 from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import DNSError, RequestException
@@ -81,7 +82,9 @@ class YahooSession(Session[Response]):
     """
 
     def __init__(self, config: YahooConfig, clock: Clock, *, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        super().__init__(impersonate="chrome", verify=True)
+        # A simulation without TLS would be asked for HTTP/2 with each request.
+        version = CurlHttpVersion.NONE if config.is_direct else CurlHttpVersion.V1_1
+        super().__init__(impersonate="chrome", verify=True, http_version=version)
         self._config = config
         self._clock = clock
         self._max_bytes = max_bytes

@@ -26,6 +26,8 @@ class _OwnData(YfData):  # type: ignore[misc]  # the vendor has no types
     And fetch them again for each request where that database does not work.
     """
 
+    _cookie: object
+
     def _load_cookie_curlCffi(self) -> bool:  # noqa: N802 -- the vendor's name
         return False
 
