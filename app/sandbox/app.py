@@ -61,7 +61,7 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
     admission = Admission(sessions, RateLimits(settings.rate_limits, clock))
     prices = PriceDesk(market, faults)
     ticker = Ticker(settings, clock=clock, prices=prices, sessions=sessions, faults=faults, traffic=traffic)
-    yahoo = Yahoo(settings, clock=clock, market=market, faults=faults)
+    yahoo = Yahoo(settings, clock=clock, market=market, faults=faults, traffic=traffic)
     control = Control(
         settings, faults=faults, prices=prices, sessions=sessions, ticker=ticker, traffic=traffic, yahoo=yahoo
     )
@@ -93,9 +93,10 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
 
 @asynccontextmanager
 async def _lifespan(application: Starlette) -> AsyncIterator[None]:
-    """Own the ticker's clockwork while the server runs."""
+    """Own the ticker's clockwork and Yahoo's stream while the server runs."""
     sandbox: Sandbox = application.state.sandbox
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sandbox.ticker.clockwork.run)
+        tasks.start_soon(sandbox.yahoo.stream.run)
         yield
         tasks.cancel_scope.cancel()

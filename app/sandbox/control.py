@@ -118,6 +118,7 @@ class Control:
         """Nothing is wrong any more; dead sessions stay dead."""
         self._faults.clear()
         self._ticker.unstall()
+        self._yahoo.stream.unstall()
         return success({"faults": []})
 
     async def list_faults(self, _request: Request) -> Response:
@@ -144,6 +145,10 @@ class Control:
                 "packets_sent": self._ticker.clockwork.packets_sent,
                 "rounds": self._ticker.clockwork.rounds,
                 "sockets_dropped_slow": self._ticker.dropped_slow,
+                "yahoo_sockets": [
+                    {"subscribed": len(socket.symbols), "stalled": socket.stalled, "frames": socket.frames_sent}
+                    for socket in self._yahoo.stream.sockets()
+                ],
                 "sessions": len(self._sessions),
                 "faults": self._faults.listed(),
             }

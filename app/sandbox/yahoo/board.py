@@ -12,9 +12,9 @@ from app.ports import Clock
 from app.sandbox.shapes import Bar
 from app.sandbox.yahoo.directory import Security
 from app.sandbox.yahoo.faults import YahooFaults
+from app.sandbox.yahoo.today import DAY, MINUTE, SessionsSoFar
 from app.sandbox.yahoo.venues import AROUND_THE_CLOCK
 
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LOOK_BACK = (4, 16, 64, 400)
 """Days in which the last two sessions are looked for: weekends, long holidays, everything."""
 MOST_REMEMBERED = 20_000
@@ -56,6 +56,8 @@ class Board:
         self._faults = faults
         self._delay_seconds = delay_seconds
         self._always_open = always_open
+        self._so_far = SessionsSoFar()
+        self._ends: dict[str, tuple[Bar, datetime]] = {}
         self._before: dict[tuple[str, datetime], tuple[Bar, ...]] = {}
 
     def delay(self, security: Security) -> timedelta:
@@ -76,35 +78,38 @@ class Board:
 
     def bars(self, security: Security, interval: str, start: datetime, end: datetime) -> list[Bar]:
         """Kite's bars that open in [start, end), as far as they are seen yet; the newest may be forming."""
-        factor = 1.0 + self._faults.deviation(security.symbol) / BASIS
+        factor = self._factor(security)
         bars = security.bars.candles(security.token, interval, start, end, now=self.seen_at(security))
-        return [_moved(bar, factor, security.price_hint) for bar in bars] if factor != 1.0 else bars
+        return [_moved(bar, factor, security.price_hint) for bar in bars]
 
     def reading(self, security: Security) -> Reading | None:
         """What it shows now; None if it never traded."""
         at = self.seen_at(security)
-        midnight = at.replace(hour=0, minute=0, second=0)
-        today = self.bars(security, "day", midnight, at + MINUTE)
-        sessions = (*self._sessions_before(security, midnight), *today)
-        if not sessions:
+        today, trading = self._so_far.today(security, at)
+        sessions = (*self._sessions_before(security, at.replace(hour=0, minute=0, second=0)), today)
+        factor = self._factor(security)
+        known = [_moved(bar, factor, security.price_hint) for bar in sessions if bar is not None]
+        if not known:
             return None
-        last, before = sessions[-1], sessions[-2] if len(sessions) > 1 else None
-        trading = bool(today) and self._trades(security, at)
-        time = at if trading else self._end(security, last.time)
+        last, before = known[-1], known[-2] if len(known) > 1 else None
+        time = at if trading else self._end(security, last)
         close = before.close if before else last.open
         return Reading(last.close, last.open, last.high, last.low, close, last.volume, time, last.time, trading)
 
-    def _trades(self, security: Security, at: datetime) -> bool:
-        minute = at.replace(second=0)
-        return bool(security.bars.candles(security.token, "minute", minute, minute + MINUTE, now=at))
+    def _end(self, security: Security, last: Bar) -> datetime:
+        """When the last minute of a session ended that ended with this bar."""
+        kept = self._ends.get(security.symbol)
+        if kept is None or kept[0] != last:
+            bars, token, now = security.bars, security.token, self.seen_at(security)
+            hours = bars.candles(token, "60minute", last.time, last.time + DAY, now=now)
+            minutes = bars.candles(token, "minute", hours[-1].time, last.time + DAY, now=now)
+            kept = last, (minutes[-1].time + MINUTE).astimezone(security.venue.zone)
+            self._ends[security.symbol] = kept
+        return kept[1]
 
-    def _end(self, security: Security, session: datetime) -> datetime:
-        """When a session's last minute ends, or ended so far."""
-        minutes = security.bars.candles(security.token, "60minute", session, session + DAY, now=self.seen_at(security))
-        last = security.bars.candles(
-            security.token, "minute", minutes[-1].time, session + DAY, now=self.seen_at(security)
-        )
-        return (last[-1].time + MINUTE).astimezone(security.venue.zone)
+    def _factor(self, security: Security) -> float:
+        """What the prices are multiplied by."""
+        return 1.0 + self._faults.deviation(security.symbol) / BASIS
 
     def _sessions_before(self, security: Security, midnight: datetime) -> Sequence[Bar]:
         """The last two day bars before a day, fewer if there are fewer."""
@@ -115,8 +120,7 @@ class Board:
             if len(self._before) >= MOST_REMEMBERED:
                 self._before = {}
             self._before[key] = kept
-        factor = 1.0 + self._faults.deviation(security.symbol) / BASIS
-        return [_moved(bar, factor, security.price_hint) for bar in kept] if factor != 1.0 else kept
+        return kept
 
     def _look_back(self, security: Security, midnight: datetime) -> tuple[Bar, ...]:
         found: list[Bar] = []
@@ -130,5 +134,7 @@ class Board:
 
 
 def _moved(bar: Bar, factor: float, decimals: int) -> Bar:
+    if factor == 1.0:
+        return bar
     opened, high, low, close = (round(price * factor, decimals) for price in bar[1:5])
     return Bar(bar.time, opened, high, low, close, bar.volume, bar.oi)

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.sandbox.yahoo.board import DAY, Reading
+from app.sandbox.yahoo.board import Reading
 from app.sandbox.yahoo.directory import Security
 from app.sandbox.yahoo.fundamentals import FIRST_TRADE, Fundamentals
 from app.sandbox.yahoo.intervals import RANGES
 from app.sandbox.yahoo.quote_fields import year_range
 from app.sandbox.yahoo.span import Span
+from app.sandbox.yahoo.today import DAY
 
 Hours = tuple[timedelta, timedelta]
 """When the ordinary day begins and ends, from local midnight."""
