@@ -30,10 +30,8 @@ check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL 
 	$(BIN)/python -m tools.check_readme
 	$(BIN)/python -m tools.check_house
 
-bench: $(VENV)/dev.stamp ## Measure what must be fast, on SQLite and PostgreSQL
-	$(BIN)/python -m bench.master
-	$(BIN)/python -m bench.intake
-	$(BIN)/python -m bench.candles
+bench: $(VENV)/dev.stamp ## Measure what must be fast, beside its peers; figures go to build/bench.json
+	$(BIN)/python -m bench
 
 sdl: $(VENV)/dev.stamp ## Write schema/schema.graphql anew
 	$(BIN)/python -m tools.check_sdl --write
@@ -50,7 +48,7 @@ format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 clean: ## Remove the environment and the data of the sandbox
-	rm -rf $(VENV) .data node_modules tests/js/node_modules
+	rm -rf $(VENV) .data build node_modules tests/js/node_modules bench/node_modules
 
 # Most of a run is waiting for sockets and processes: on two cores three workers take half the time of one.
 WORKERS = 3

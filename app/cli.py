@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
+from app.domain.garbage import collections_for_serving, collections_paused
 
 DEFAULT_SANDBOX_PORT = 18179
 """SERVICE_PORT's default + 10000."""
@@ -47,17 +48,21 @@ class LogStyle(StrEnum):
 @cli.command()
 def run() -> None:
     """Start a sandbox exchange and the server in front of it, logged in."""
-    from app.commands.run import run as run_both
+    with collections_for_serving():
+        with collections_paused():
+            from app.commands.run import run as run_both
 
-    run_both()
+        run_both()
 
 
 @cli.command()
 def serve() -> None:
     """Migrate the database, then serve until SIGTERM."""
-    from app.commands.serve import serve as serve_until_stopped
+    with collections_for_serving():
+        with collections_paused():
+            from app.commands.serve import serve as serve_until_stopped
 
-    serve_until_stopped()
+        serve_until_stopped()
 
 
 @cli.command()

@@ -5,12 +5,10 @@ from contextlib import asynccontextmanager
 
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from app import __version__
 from app.domain.provenance import QuoteOrigin
@@ -18,7 +16,7 @@ from app.http.health import health_routes
 from app.http.hosts import LoopbackHosts
 from app.http.login import login_routes
 from app.http.metrics import metrics_route
-from app.http.origins import AllowedOrigins
+from app.http.origins import AllowedOrigins, Cors
 from app.http.request_ids import RequestIds
 from app.logs import log_operation
 from app.metrics import ServiceState
@@ -29,11 +27,13 @@ from app.runtime import DEFAULT_TIMING, Runtime, Timing, open_runtime
 from app.services.indicators.series import IndicatorService
 from app.settings import Settings
 from schema.build import build_schema, export_sdl
-from schema.context import RequestContext, Services
+from schema.context import RequestContext, Role, Services
 from schema.execution.engine import Engine
 from schema.execution.limits import CostModel
 from schema.execution.records import OperationRecord
 from schema.graphiql import graphiql_assets, graphiql_page
+from schema.live.sharing import STREAMS
+from schema.live.streams import LiveStreams
 from schema.roles import RoleOf
 from schema.transport.connection import ConnectionInfo
 from schema.transport.http import GraphQLHttp
@@ -42,12 +42,18 @@ from schema.types.providers import ServerInfo
 
 __all__ = ["create_app", "export_sdl"]
 
+GRAPHQL_PATH = "/graphql"
+
 COST_MODEL = CostModel(
     list_sizes={"Query.candles": 500, "Instrument.candles": 500, "Depth.bids": 5, "Depth.asks": 5},
     field_costs={"CandleSeries.indicators": 5_000},
 )
 """Rows where no argument tells: a chart by dates has some hundred bars, the book five levels a side. Ten indicators
 over the longest series take as long as some ten thousand fields."""
+
+
+COUNTED_ORIGINS = ((QuoteOrigin.STREAM, "fromStream"), (QuoteOrigin.CACHE, "fromCache"))
+"""What an operation's cost tells of them; prices from upstream are counted where they come in, once for all."""
 
 
 def create_app(
@@ -71,11 +77,27 @@ def create_app(
         async with open_runtime(settings, clock=clock, secrets=secrets, timing=timing) as runtime:
             # Building the schema takes a tenth of a second and looks at files.
             inner.app = await to_thread.run_sync(Endpoints, runtime, origins)
-            yield
+            async with inner.app.live.opened():
+                yield
 
-    app = Starlette(lifespan=lifespan, routes=[Mount("/", inner)], middleware=_middleware(settings, origins))
+    app = Application(lifespan, _front(inner, settings, origins))
     app.state.stop_hooks = (inner.end_sockets, inner.end_requests)
     return app
+
+
+class Application(Starlette):
+    """The lifespan of Starlette, around everything; requests pass its own middleware and routing by."""
+
+    def __init__(self, lifespan: Lifespan["Application"], front: ASGIApp) -> None:
+        super().__init__(lifespan=lifespan)
+        self._front = front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start and stop, or answer a request, or serve a socket."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await self._front(scope, receive, send)
 
 
 class Endpoints:
@@ -86,19 +108,25 @@ class Endpoints:
         self._services = _services(runtime)
         self._role_of = RoleOf(runtime.settings.admin_token)
         self._engine = engine = Engine(build_schema(), on_operation=self._operation_ended, cost_model=COST_MODEL)
-        self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page)
-        self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins)
+        self.live = LiveStreams(engine, STREAMS, rights=_role, on_merged=runtime.metrics.updates_merged)
+        self.http = GraphQLHttp(engine, context_factory=self._context, graphiql=graphiql_page, live=self.live)
+        self.websocket = GraphQLWebSocket(engine, context_factory=self._context, allowed_origin=origins, live=self.live)
         self._app = Starlette(routes=self._routes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request or serve a socket."""
-        await self._app(scope, receive, send)
+        """Answer a request or serve a socket: GraphQL at once, everything else by Starlette's routing."""
+        if scope["path"] != GRAPHQL_PATH:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self.http(scope, receive, send)
+        else:
+            await self.websocket(scope, receive, send)
 
     def _routes(self) -> list[BaseRoute]:
         runtime = self._runtime
         return [
-            Route("/graphql", self.http, methods=None),
-            WebSocketRoute("/graphql", self.websocket),
+            Route(GRAPHQL_PATH, self.http, methods=None),
+            WebSocketRoute(GRAPHQL_PATH, self.websocket),
             graphiql_assets(),
             *health_routes(readiness_checks(runtime)),
             metrics_route(runtime.metrics, self._state),
@@ -119,13 +147,19 @@ class Endpoints:
         metrics.operation(record)
         cost = record.extensions.get("cost")
         if isinstance(cost, dict):
-            metrics.quotes(QuoteOrigin.STREAM, cost["fromStream"])
-            metrics.quotes(QuoteOrigin.CACHE, cost["fromCache"])
+            for origin, key in COUNTED_ORIGINS:
+                if cost[key]:
+                    metrics.quotes(origin, cost[key])
 
     def _state(self) -> ServiceState:
         return service_state(
             self._runtime, connections=self.websocket.open_sockets, running_operations=self._engine.running
         )
+
+
+def _role(context: RequestContext) -> Role:
+    """All that results depend on beside the operation: who may do the same may share a stream."""
+    return context.role
 
 
 class _Inner:
@@ -164,23 +198,13 @@ def _services(runtime: Runtime) -> Services:
     )
 
 
-def _middleware(settings: Settings, origins: AllowedOrigins) -> list[Middleware]:
-    """From the outside in."""
-    layers = [Middleware(RequestIds)]
+def _front(inner: ASGIApp, settings: Settings, origins: AllowedOrigins) -> ASGIApp:
+    """What every request passes, from the outside in."""
+    app: ASGIApp = Cors(inner, allowed=origins)
     if settings.is_loopback:
-        layers.append(Middleware(LoopbackHosts, own=settings.base_url))
-    return [
-        *layers,
-        Middleware(
-            CORSMiddleware,
-            allow_origin_regex=origins.pattern,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "x-request-id"],
-            expose_headers=["x-request-id"],
-            max_age=3_600,
-        ),
-    ]
+        app = LoopbackHosts(app, own=settings.base_url)
+    return RequestIds(app)
 
 
 async def _to_graphiql(_: Request) -> Response:
-    return RedirectResponse("/graphql")
+    return RedirectResponse(GRAPHQL_PATH)

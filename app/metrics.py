@@ -83,6 +83,8 @@ class Metrics:
             PlatformCollector(registry=self.registry)
             GCCollector(registry=self.registry)
         self._packets_shown = 0
+        self._ended: dict[tuple[str, str, str], tuple[Counter, Histogram | None]] = {}
+        """The series of each kind, transport and outcome: looking them up by label takes as long as counting."""
         self._make_counters()
         self._make_gauges()
         info = Gauge(
@@ -96,9 +98,17 @@ class Metrics:
         """A GraphQL operation ended: by kind, transport and outcome (ok, or the code of its first error)."""
         outcome = self._code(record.error_codes[0]) if record.error_codes else "ok"
         kind = record.kind or "unknown"
-        self._operations.labels(kind, record.transport, outcome).inc()
-        if kind != "subscription":
-            self._operation_seconds.labels(kind, record.transport).observe(record.duration_ms / 1_000)
+        labels = (kind, record.transport, outcome)
+        ended, seconds = self._ended.get(labels) or self._series_of(*labels)
+        ended.inc()
+        if seconds is not None:
+            seconds.observe(record.duration_ms / 1_000)
+
+    def _series_of(self, kind: str, transport: str, outcome: str) -> tuple[Counter, Histogram | None]:
+        """Bounded by the labels: four kinds, four transports, MAX_LABEL_VALUES outcomes."""
+        seconds = None if kind == "subscription" else self._operation_seconds.labels(kind, transport)
+        found = self._ended[kind, transport, outcome] = (self._operations.labels(kind, transport, outcome), seconds)
+        return found
 
     def upstream_call(self, endpoint: str, seconds: float, outcome: str) -> None:
         """A request to a source ended. Has the shape of the Kite client's `on_call`."""
@@ -108,7 +118,7 @@ class Metrics:
 
     def quotes(self, origin: QuoteOrigin, count: int = 1) -> None:
         """Quotes were answered from one of our layers."""
-        self._quotes.labels(origin.value).inc(count)
+        self._quotes_by[origin].inc(count)
 
     def updates_merged(self, count: int) -> None:
         """Newer states replaced ones that a subscriber had not taken yet: no loss, by design."""
@@ -172,7 +182,8 @@ class Metrics:
             buckets=UPSTREAM_SECONDS,
             registry=self.registry,
         )
-        self._quotes = self._counter("quotes", "Quotes answered, by our own layer", "origin")
+        quotes = self._counter("quotes", "Quotes answered, by our own layer", "origin")
+        self._quotes_by = {origin: quotes.labels(origin.value) for origin in QuoteOrigin}
         self._ticks = self._counter("ticks_received", "Packets from the stream")
         self._merged = self._counter("updates_merged", "States that a newer one replaced before delivery")
         self._missed = self._counter("ticks_missed", "Ticks that fell out of a slow subscriber's buffer")

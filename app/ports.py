@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from app.domain.candle_chunks import CandleChunk
 from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
+from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedStatus, KiteGrant, RequestBudget
@@ -313,6 +315,10 @@ class QuoteStream(Protocol):
         """The streamed state, only while the feed is LIVE and carries the instrument in at least this mode."""
         ...
 
+    def latest_of(self, instrument_ids: Collection[str], mode: StreamMode = StreamMode.FULL) -> list[Quote | None]:
+        """What `latest` says of each, in order."""
+        ...
+
     def keep_hot(self, instruments: Sequence[Instrument]) -> None:
         """Stream these for a while, because someone asked for them; more than fit are left out."""
         ...
@@ -344,12 +350,29 @@ class CandleStore(Protocol):
     The broker's token is never part of a key: exchanges reuse tokens.
     """
 
-    async def bars(self, instrument_id: str, interval: Interval, span: CandleRange) -> list[Candle]:
+    async def bars(self, instrument_id: str, interval: Interval, span: CandleRange) -> Sequence[Candle]:
         """The stored bars that open in [start, end), oldest first."""
         ...
 
-    async def last_bars(self, instrument_id: str, interval: Interval, *, before: datetime, count: int) -> list[Candle]:
+    async def last_bars(
+        self, instrument_id: str, interval: Interval, *, before: datetime, count: int
+    ) -> Sequence[Candle]:
         """The newest `count` stored bars that open before an instant, oldest first."""
+        ...
+
+    async def chunk(self, instrument_id: str, interval: Interval, span: CandleRange) -> CandleChunk:
+        """The bars that `bars` gives, as columns: no object is made for each of them."""
+        ...
+
+    async def opening(self, instrument_id: str, interval: Interval, *, before: datetime, count: int) -> datetime | None:
+        """When the first of the bars opens that `last_bars` gives; None if there are fewer than `count`."""
+        ...
+
+    async def writes(self, instrument_id: str, interval: Interval) -> int:
+        """How often the series was written, by any process: each `save`, `replace` and `drop` counts one.
+
+        As long as it stays the same, so does everything else. A series that was never written may count nothing.
+        """
         ...
 
     async def coverage(self, instrument_id: str, interval: Interval, within: CandleRange) -> list[Coverage]:

@@ -16,6 +16,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.stall import STALL_SECONDS, StallWatch
+from app.websocket_protocol import DirectWebSocketProtocol
+
 log = structlog.get_logger()
 
 StopHook = Callable[[], Awaitable[None]]
@@ -89,6 +92,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """
 
     header_seconds = HEADER_SECONDS
+    stall_seconds = STALL_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,6 +102,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._held_back = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client: its first request must come soon."""
@@ -107,6 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._stop_timer()
+        self._stall.end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -174,6 +180,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
         super().eof_received()
 
+    def pause_writing(self) -> None:
+        """The connection is full: from now on the client must read."""
+        super().pause_writing()
+        self._stall.begin(self.transport)
+
+    def resume_writing(self) -> None:
+        """The connection takes more."""
+        super().resume_writing()
+        self._stall.end()
+
+    def _cut(self) -> None:
+        log.warning("a client that does not read was cut off", peer=self.client)
+        self.transport.abort()
+
     def _start_timer(self) -> None:
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.header_seconds, self._too_slow)
@@ -225,13 +245,14 @@ async def _run_hook(hook: StopHook) -> None:
         log.exception("a stop hook failed", hook=getattr(hook, "__qualname__", repr(hook)))
 
 
-def build_server(
+def build_server(  # noqa: PLR0913 - what a server can be given, by keyword
     app: ASGIApp,
     *,
     host: str,
     port: int,
     on_stop: Sequence[StopHook] = (),
     http_protocol: type[HttpToolsProtocol] = BoundedHttpProtocol,
+    websocket_protocol: type[asyncio.Protocol] = DirectWebSocketProtocol,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> Server:
     """A server for `app`, not started.
@@ -247,7 +268,7 @@ def build_server(
         port=port,
         loop="auto",
         http=http_protocol,
-        ws="websockets-sansio",
+        ws=websocket_protocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,

@@ -29,6 +29,7 @@ from app.store.candle_rows import opening_second
 from app.store.candles import SqlCandleStore
 from app.store.engine import Database, dial_postgresql, open_database
 from app.store.migrate import upgrade_database
+from bench.report import keep
 from bench.stalls import watched_loop
 from bench.timing import Work, medians
 from tests.support.clock import FixedClock
@@ -39,6 +40,7 @@ READ, LONGEST = 5_000, 50_000
 ROUNDS = 60
 WRITES = 5
 ALLOWED_RATIO = 2.0
+CHUNK = "chunk(), as the history service reads"
 ALLOWED_WRITE = 1.0
 """Seconds for LONGEST bars."""
 
@@ -148,12 +150,19 @@ async def reads(database: Database, store: SqlCandleStore, bare: Work) -> list[L
         "bars()": lambda: store.bars(INFY, ONE, SPAN),
         "bars(), encoded to the same bytes": encoded,
         "bars() of a store that is new": lambda: SqlCandleStore(database, FixedClock()).bars(INFY, ONE, SPAN),
+        CHUNK: lambda: store.chunk(INFY, ONE, SPAN),
         "last_bars()": lambda: store.last_bars(INFY, ONE, before=SPAN.end, count=READ),
     }
     taken = await medians(works, rounds=ROUNDS)
     base = taken["bare fetch and orjson"]
     return [
-        Line(database.dialect, f"{READ:,}: {what}", each, each / base, ALLOWED_RATIO if what == "bars()" else None)
+        Line(
+            database.dialect,
+            f"{READ:,}: {what}",
+            each,
+            each / base,
+            ALLOWED_RATIO if what in {"bars()", CHUNK} else None,
+        )
         for what, each in taken.items()
     ]
 
@@ -190,12 +199,15 @@ def bar(number: int) -> Candle:
 
 def show(lines: list[Line]) -> None:
     """The table, on standard output."""
+    rows: list[tuple[str, ...]] = []
     table = Table("database", "what", "median ms", "ratio", "allowed")
     for line in lines:
         ratio = "" if line.ratio is None else f"{line.ratio:.2f} x"
         unit = "s" if line.ratio is None else "x"
         allowed = "" if line.allowed is None else f"{line.allowed:g} {unit}{', OVER' if line.is_over else ''}"
-        table.add_row(line.database, line.what, f"{line.taken * 1000:.2f}", ratio, allowed)
+        rows.append((line.database, line.what, f"{line.taken * 1000:.2f}", ratio, allowed))
+        table.add_row(*rows[-1])
+    keep("candle store", rows)
     Console().print(table)
 
 

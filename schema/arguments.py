@@ -73,10 +73,16 @@ def check_throttle(throttle_ms: int) -> None:
 
 def find_each(context: RequestContext, ids: Sequence[str]) -> list[Instrument | MarketDataError]:
     """The instrument of each id, or why there is none, in order."""
-    found: list[Instrument | MarketDataError] = []
-    for instrument_id in ids:
-        try:
-            found.append(context.instrument(instrument_id))
-        except MarketDataError as error:
-            found.append(error)
-    return found
+    found = context.services.instruments.catalogue.find_each(ids)
+    lasting: list[Instrument | MarketDataError]
+    lasting = [item for item in found if item is not None and item.expiry is None]
+    if len(lasting) == len(ids):
+        return lasting
+    return [_find(context, instrument_id) for instrument_id in ids]
+
+
+def _find(context: RequestContext, instrument_id: str) -> Instrument | MarketDataError:
+    try:
+        return context.instrument(instrument_id)
+    except MarketDataError as error:
+        return error

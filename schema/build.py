@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.execution.resolvers import shorten_resolvers
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.subscription import Subscription
@@ -11,9 +12,11 @@ from schema.types.scalars import SCALARS
 
 def build_schema() -> strawberry.Schema:
     """The schema of the service; it holds no state and knows no service."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
     )
+    shorten_resolvers(schema)
+    return schema
 
 
 def export_sdl() -> str:

@@ -26,7 +26,7 @@ from app.services.quotes.service import QuoteService
 from app.streaming.bars import LiveCandles
 from app.streaming.feed import LiveFeed
 from app.streaming.live import LiveQuotes, LiveTicks
-from schema.loaders import QuoteLoader
+from schema.loaders import Prices
 from schema.types.providers import ServerInfo
 
 
@@ -60,13 +60,13 @@ class Services:
 class RequestContext:
     """One operation's context. Not shared between operations; used on the event loop only."""
 
-    __slots__ = ("_bars_left", "cost", "quote_loader", "role", "services")
+    __slots__ = ("_bars_left", "cost", "prices", "role", "services")
 
     def __init__(self, services: Services, role: Role, cost: Cost | None = None) -> None:
         self.services = services
         self.role = role
         self.cost = Cost() if cost is None else cost
-        self.quote_loader = QuoteLoader(services.quotes, self.cost)
+        self.prices = Prices(services.quotes, self.cost)
         self._bars_left = MAX_BARS
 
     def fresh(self) -> "RequestContext":

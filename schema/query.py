@@ -1,6 +1,6 @@
 """Query: what can be asked. Each resolver names its service and hands the domain object over."""
 
-import asyncio
+from collections.abc import Awaitable
 from typing import Annotated
 
 import strawberry
@@ -27,7 +27,7 @@ from schema.arguments import (
     check_max_age,
     find_each,
 )
-from schema.context import Info, RequestContext
+from schema.context import Info
 from schema.search import InstrumentConnection, search
 from schema.types.candles import CandleSeriesType
 from schema.types.instruments import InstrumentConnectionType, InstrumentFilterInput, InstrumentType
@@ -84,26 +84,27 @@ class Query:
     @strawberry.field(
         graphql_type=QuoteType | None, description="The price of one instrument; null with an error if it has none."
     )
-    async def quote(
+    def quote(
         self,
         info: Info,
         id: InstrumentId,  # noqa: A002 - the contract's name
         max_age_ms: MaxAgeMs = None,
-    ) -> Quote:
+    ) -> Quote | Awaitable[Quote]:
         """The price of one instrument, batched with every other of the operation."""
         check_max_age(max_age_ms)
-        return await info.context.quote_loader.price(info.context.instrument(id), max_age_ms)
+        return info.context.prices.one(info.context.instrument(id), max_age_ms)
 
     @strawberry.field(
         graphql_type=list[QuoteType | None],
         description="In the order asked; null, with an error at that index, for each id that could not be priced.",
     )
-    async def quotes(self, info: Info, ids: Ids, max_age_ms: MaxAgeMs = None) -> list[Quote | BaseException]:
+    def quotes(
+        self, info: Info, ids: Ids, max_age_ms: MaxAgeMs = None
+    ) -> list[Quote | Exception] | Awaitable[list[Quote | Exception]]:
         """The prices of many instruments; an error stands in the place of one that has none."""
         check_ids(ids)
         check_max_age(max_age_ms)
-        found = find_each(info.context, ids)
-        return await asyncio.gather(*(_price(info.context, item, max_age_ms) for item in found), return_exceptions=True)
+        return info.context.prices.each(find_each(info.context, ids), max_age_ms)
 
     @strawberry.field(
         graphql_type=CandleSeriesType,
@@ -161,9 +162,3 @@ class Query:
     ) -> list[Job]:
         """The newest jobs."""
         return await info.context.services.jobs.newest(first)
-
-
-async def _price(context: RequestContext, found: Instrument | MarketDataError, max_age_ms: int | None) -> Quote:
-    if isinstance(found, MarketDataError):
-        raise found
-    return await context.quote_loader.price(found, max_age_ms)

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from app.commands.alone import alone_on_data
 from app.commands.child import SandboxCommand, SandboxFailed, open_sandbox_process
 from app.commands.first_login import GRAPHQL_PATH, LoginFailed, log_in
 from app.commands.ports import LOOPBACK, port_fault, sandbox_port
@@ -59,8 +60,8 @@ def run() -> None:
     if plan.ignored:
         console.print(f"[yellow]The sandbox takes the place of Kite:[/] {', '.join(plan.ignored)} not used.")
     prepare(plan.settings)
-    service = Service(plan.settings, create_app(plan.settings, secrets=secrets), listen(plan.settings))
-    with told_to_others(plan.settings):
+    with alone_on_data(plan.settings), told_to_others(plan.settings):
+        service = Service(plan.settings, create_app(plan.settings, secrets=secrets), listen(plan.settings))
         ended_well = anyio.run(_run, plan, service, console, backend_options={"use_uvloop": True})
     if not ended_well:
         raise typer.Exit(FAILED)

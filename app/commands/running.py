@@ -28,10 +28,7 @@ ANSWER_SECONDS = 1.0
 
 @contextmanager
 def told_to_others(led: Settings) -> Iterator[None]:
-    """While the block runs, commands with the same DATA_DIR find the sandbox. `led`: the settings of its service.
-
-    Of two services on one DATA_DIR the later one is found.
-    """
+    """While the block runs, commands with the same DATA_DIR find the sandbox. `led`: the settings of its service."""
     path = led.data_dir / NOTE
     note = orjson.dumps({name: getattr(led, name) for name in LED} | {"public_url": led.base_url, "pid": os.getpid()})
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import anyio
 import typer
 
+from app.commands.alone import alone_on_data
 from app.commands.ports import port_fault
 from app.commands.serving import Service, listen, prepare, until_signal
 from app.commands.start import FAILED, load_settings, refuse, start_logs
@@ -16,6 +17,8 @@ def serve() -> None:
     if fault := port_fault(settings.service_host, settings.service_port, "SERVICE_PORT"):
         refuse(fault)
     prepare(settings)
-    service = Service(settings, create_app(settings, secrets=secrets), listen(settings))
-    if not anyio.run(until_signal, service.run, service.stop, backend_options={"use_uvloop": True}):
+    with alone_on_data(settings):
+        service = Service(settings, create_app(settings, secrets=secrets), listen(settings))
+        ended_well = anyio.run(until_signal, service.run, service.stop, backend_options={"use_uvloop": True})
+    if not ended_well:
         raise typer.Exit(FAILED)

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from app.clock import SystemClock
 from app.commands.ports import port_fault
 from app.commands.start import refuse
+from app.domain.garbage import exempt_what_lives
 from app.runtime import MixedWorldsError, kite_config, load_configured_calendar, open_store, require_world
 from app.server import Server, build_server
 from app.settings import EVERY_ADDRESS, Settings
@@ -45,8 +46,7 @@ class Service:
     async def run(self, on_ready: OnReady | None = None) -> bool:
         """Serve until a signal or `stop`. False if the application did not start; the log has the reason."""
         async with anyio.create_task_group() as tasks:
-            if on_ready is not None:
-                tasks.start_soon(self._when_ready, on_ready)
+            tasks.start_soon(self._when_ready, on_ready)
             try:
                 await self._server.serve([self._listener])
             except SystemExit:  # uvicorn's word for an application that did not start
@@ -55,10 +55,12 @@ class Service:
                 tasks.cancel_scope.cancel()
         return True
 
-    async def _when_ready(self, on_ready: OnReady) -> None:
+    async def _when_ready(self, on_ready: OnReady | None) -> None:
         while not self._server.started:  # noqa: ASYNC110 # uvicorn has a flag and no event
             await anyio.sleep(POLL_SECONDS)
-        await on_ready(self)
+        exempt_what_lives()
+        if on_ready is not None:
+            await on_ready(self)
 
 
 def _local_url(listener: socket.socket) -> str:

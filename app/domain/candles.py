@@ -1,8 +1,10 @@
 """Candles and their intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
@@ -86,12 +88,21 @@ class CandleRange:
 class CandleColumns:
     """Candles as columns of equal length."""
 
-    epoch_seconds: list[int]
-    open: list[float]
-    high: list[float]
-    low: list[float]
-    close: list[float]
-    volume: list[int]
+    epoch_seconds: Sequence[int]
+    open: Sequence[float]
+    high: Sequence[float]
+    low: Sequence[float]
+    close: Sequence[float]
+    volume: Sequence[int]
+
+
+@runtime_checkable
+class Columnar(Protocol):
+    """Bars that are kept as columns already."""
+
+    def columns(self) -> CandleColumns:
+        """The bars as columns of numbers."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ class CandleSeries:
     """Beginning of the span, inclusive; None if only a number of bars was asked for and none came."""
     end: datetime | None
     """End of the span, exclusive."""
-    candles: tuple[Candle, ...]
+    candles: Sequence[Candle]
     sources: tuple[SourceShare, ...]
     upstream_calls: int
     """Requests to a source that this series took."""
@@ -132,6 +143,8 @@ class CandleSeries:
     def columns(self) -> CandleColumns:
         """The same bars as columns."""
         bars = self.candles
+        if isinstance(bars, Columnar):
+            return bars.columns()
         return CandleColumns(
             epoch_seconds=[bar.epoch_seconds for bar in bars],
             open=[bar.open for bar in bars],

@@ -1,7 +1,7 @@
 """Frozen objects built at the speed of ordinary ones.
 
-For the decoder of Kite's packets, which builds 200,000 a second, and the candle store, whose answers have up to
-50,000.
+For the decoder of Kite's packets, which builds 200,000 a second, the candle store, whose answers have up to 50,000,
+and the instrument master with its 130,000.
 
 A frozen dataclass sets each field through `object.__setattr__`: a Quote costs 2.5 microseconds, and
 one that is filled as a draft 0.4. A draft has the same slots and is not frozen; at the end of its
@@ -9,10 +9,16 @@ construction it becomes the real class, which the data model allows between clas
 https://docs.python.org/3/reference/datamodel.html#slots
 """
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields, make_dataclass
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+
+
+def open_draft(kind: type[Any]) -> Callable[[], Any]:
+    """A class without a constructor and with the slots of `kind`: set all of them, then `__class__`, in a hot loop."""
+    return type(f"{kind.__name__}Draft", (), {"__slots__": tuple(each.name for each in fields(kind))})
 
 
 def quick_constructor(kind: type[T]) -> type[T]:

@@ -29,7 +29,10 @@ class QuoteUpdate:
     """The quotes that changed since the last update."""
 
     sequence: int
-    """Grows by one per update of the stream; a jump: the client was slower and updates were merged."""
+    """Grows by one per update of the stream; a jump: the client was slower and updates were merged.
+
+    A client that joins a shared stream begins with the stream's present number.
+    """
     snapshot: bool
     quotes: list[Quote]
     rejected: list[Rejection]

@@ -2,7 +2,21 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.http.headers import RawHeaders, header, sending
+
+METHODS = ("GET", "POST")
+MAY_SEND = ("authorization", "content-type", "x-request-id")
+MAY_READ = "x-request-id"
+PREFLIGHT_SECONDS = 3_600
+"""How long a browser need not ask again."""
+KNOWN_ORIGINS = 256
+"""Origins whose headers are remembered; more than a front end has addresses."""
 
 
 class OriginError(ValueError):
@@ -25,6 +39,44 @@ class AllowedOrigins:
     def __call__(self, origin: str) -> bool:
         """Whether pages of this origin may call."""
         return self._compiled.fullmatch(origin) is not None
+
+
+class Cors:
+    """ASGI middleware: pages of allowed origins may call and read the answer. Starlette answers preflights.
+
+    Any other request costs a look into a bounded memory: what an origin adds to an answer never changes.
+    """
+
+    def __init__(self, app: ASGIApp, *, allowed: AllowedOrigins) -> None:
+        self._app = app
+        self._allowed = allowed
+        self._added = lru_cache(maxsize=KNOWN_ORIGINS)(self._headers_for)
+        self._preflight = CORSMiddleware(
+            app,
+            allow_origin_regex=allowed.pattern,
+            allow_methods=METHODS,
+            allow_headers=MAY_SEND,
+            expose_headers=(MAY_READ,),
+            max_age=PREFLIGHT_SECONDS,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a preflight, or pass the request on and add what its origin needs to read the answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await self._preflight(scope, receive, send)
+        else:
+            await self._app(scope, receive, sending(send, self._added(header(scope, b"origin"))))
+
+    def _headers_for(self, origin: bytes | None) -> RawHeaders:
+        varies = (b"vary", b"Origin")
+        if origin is None:
+            return (varies,)
+        readable = (b"access-control-expose-headers", MAY_READ.encode())
+        if not self._allowed(origin.decode("latin-1")):
+            return (readable, varies)
+        return (readable, (b"access-control-allow-origin", origin), varies)
 
 
 def _patterns(entries: Iterable[str]) -> Iterable[str]:

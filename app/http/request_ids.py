@@ -5,22 +5,23 @@ An ASGI middleware that `app.main` puts around everything. The id stands in each
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from random import getrandbits
 from typing import Final
-from uuid import uuid4
 
-import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
-HEADER: Final = "x-request-id"
-SANE: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+from app.http.headers import ANSWERS, header
+
+HEADER: Final = b"x-request-id"
+SANE: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 """What a caller may choose: it is written to logs, so it must be short and plain."""
 
 
 def new_request_id() -> str:
-    """16 hexadecimal digits: enough to find a line in any log."""
-    return uuid4().hex[:16]
+    """16 hexadecimal digits: enough to find a line in any log. No secret, so it need not be unpredictable."""
+    return f"{getrandbits(64):016x}"
 
 
 class RequestIds:
@@ -35,15 +36,24 @@ class RequestIds:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if SANE.fullmatch(given) else self._make()
+        given = header(scope, HEADER)
+        request_id = given.decode() if given and SANE.fullmatch(given) else self._make()
         scope.setdefault("state", {})["request_id"] = request_id
+        bound = bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, _naming(send, request_id))
+        finally:
+            reset_contextvars(**bound)
 
-        async def send_with_id(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                message.setdefault("headers", [])  # ASGI lets an application leave them out
-                MutableHeaders(scope=message)[HEADER] = request_id
-            await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_with_id)
+def _naming(send: Send, request_id: str) -> Send:
+    """A `send` whose answer has this id and no other."""
+    told = (HEADER, request_id.encode())
+
+    def send_with_id(message: Message) -> Awaitable[None]:
+        if message["type"] in ANSWERS:
+            others = message.get("headers", ())  # ASGI lets an application leave them out
+            message["headers"] = [told, *(pair for pair in others if pair[0] != HEADER)]
+        return send(message)
+
+    return send_with_id

@@ -10,11 +10,13 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
+from app.domain.candle_chunks import CandleChunk
 from app.domain.candles import Candle
 from app.ports import Coverage
 from app.store import candle_sql as sql
-from app.store.candle_rows import BarDecoder, BarRow, decode_known, encode_known
+from app.store.candle_rows import BarDecoder, BarRow, decode_chunk, decode_known, encode_known
 from app.store.coverage import with_known
 from app.store.engine import Database
 
@@ -42,6 +44,19 @@ class PostgresqlCandles:
         for first in range(0, len(rows), CHUNK):
             found += self._decoder.decode(rows[first : first + CHUNK])
             await anyio.lowlevel.checkpoint()
+        return found
+
+    async def chunk(self, query: str, values: Sequence[object]) -> CandleChunk:
+        """The same as columns."""
+        async with self._driver() as connection:
+            rows = await connection.fetch(query, *values)
+        batches = (rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
+        return await anyio.to_thread.run_sync(decode_chunk, batches)
+
+    async def number(self, query: str, values: Sequence[object]) -> int | None:
+        """The one number that a query finds; None if it finds none."""
+        async with self._driver() as connection:
+            found: int | None = await connection.fetchval(query, *values)
         return found
 
     async def coverage(self, values: Sequence[object]) -> list[Coverage]:

@@ -4,11 +4,13 @@ For the candle stores, which move up to 50,000 of them at a time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import isfinite
 from typing import Any, TypeAlias
 
+from app.domain.candle_chunks import CandleChunk, chunk_of_columns
 from app.domain.candles import Candle, CandleRange, CandleState
 from app.domain.drafts import quick_constructor
 from app.domain.provenance import DataSource
@@ -56,6 +58,16 @@ class BarDecoder:
             self._instants.clear()
         instant = self._instants[seconds] = from_epoch(seconds)
         return instant
+
+
+def decode_chunk(batches: Iterable[Sequence[Sequence[Any]]]) -> CandleChunk:
+    """One chunk of batches of BarRows, in their order. A bar becomes no object on the way."""
+    columns: tuple[list[Any], ...] = tuple([] for _ in fields(CandleChunk))
+    for rows in batches:
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+            column.extend(values)
+    *numbers, states = columns
+    return chunk_of_columns([*numbers, [STATES[code] for code in states]])
 
 
 def encode_bars(bars: Iterable[Candle]) -> list[BarRow]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import anyio.to_thread
 
+from app.domain.candle_chunks import CandleChunk
 from app.domain.candles import Candle
 from app.ports import Coverage
 from app.store import candle_sql as sql
-from app.store.candle_rows import BarDecoder, BarRow, decode_known, encode_known
+from app.store.candle_rows import BarDecoder, BarRow, decode_chunk, decode_known, encode_known
 from app.store.coverage import with_known
 from app.store.engine import BUSY_TIMEOUT_SECONDS
 
@@ -37,6 +38,14 @@ class SqliteCandles:
         """What one of the queries for bars finds, in its order."""
         return await anyio.to_thread.run_sync(self._read, _numbered(query), values)
 
+    async def chunk(self, query: str, values: Sequence[object]) -> CandleChunk:
+        """The same as columns."""
+        return await anyio.to_thread.run_sync(self._read_chunk, _numbered(query), values)
+
+    async def number(self, query: str, values: Sequence[object]) -> int | None:
+        """The one number that a query finds; None if it finds none."""
+        return await anyio.to_thread.run_sync(self._read_number, _numbered(query), values)
+
     async def coverage(self, values: Sequence[object]) -> list[Coverage]:
         """What COVERAGE finds."""
         return await anyio.to_thread.run_sync(self._read_known, values)
@@ -56,6 +65,16 @@ class SqliteCandles:
             while rows := cursor.fetchmany(CHUNK):
                 found += self._decoder.decode(rows)
         return found
+
+    def _read_chunk(self, query: str, values: Sequence[Any]) -> CandleChunk:
+        with closing(self._dial()) as connection:
+            cursor = connection.execute(query, values)
+            return decode_chunk(iter(lambda: cursor.fetchmany(CHUNK), []))
+
+    def _read_number(self, query: str, values: Sequence[Any]) -> int | None:
+        with closing(self._dial()) as connection:
+            row = connection.execute(query, values).fetchone()
+        return row[0] if row else None
 
     def _read_known(self, values: Sequence[Any]) -> list[Coverage]:
         with closing(self._dial()) as connection:

@@ -7,7 +7,9 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from app.domain.candle_chunks import CandleChunk
 from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.time import from_epoch
 from app.ports import Clock, Coverage
 from app.store import candle_sql as sql
 from app.store.candle_postgresql import PostgresqlCandles
@@ -27,6 +29,14 @@ class CandleRows(Protocol):
 
     async def bars(self, query: str, values: Sequence[object]) -> list[Candle]:
         """What one of the queries for bars finds, in its order."""
+        ...
+
+    async def chunk(self, query: str, values: Sequence[object]) -> CandleChunk:
+        """The same as columns."""
+        ...
+
+    async def number(self, query: str, values: Sequence[object]) -> int | None:
+        """The one number that a query finds; None if it finds none."""
         ...
 
     async def coverage(self, values: Sequence[object]) -> list[Coverage]:
@@ -70,6 +80,24 @@ class SqlCandleStore:
             values = instrument_id, interval.value, opening_second(before), count
             found = await self._rows.bars(sql.LAST_BARS, values)
         return found[::-1]
+
+    async def chunk(self, instrument_id: str, interval: Interval, span: CandleRange) -> CandleChunk:
+        """The stored bars that open in [start, end), oldest first, as columns."""
+        within = opening_second(span.start), opening_second(span.end)
+        async with self._reading:
+            return await self._rows.chunk(sql.BARS, (instrument_id, interval.value, *within))
+
+    async def opening(self, instrument_id: str, interval: Interval, *, before: datetime, count: int) -> datetime | None:
+        """When the first of the newest `count` stored bars before an instant opens; None if there are fewer."""
+        values = instrument_id, interval.value, opening_second(before), count - 1
+        async with self._reading:
+            found = await self._rows.number(sql.OPENING, values)
+        return None if found is None else from_epoch(found)
+
+    async def writes(self, instrument_id: str, interval: Interval) -> int:
+        """How often the series was written, by any process."""
+        async with self._reading:
+            return await self._rows.number(sql.WRITES, (instrument_id, interval.value)) or 0
 
     async def coverage(self, instrument_id: str, interval: Interval, within: CandleRange) -> list[Coverage]:
         """Known spans that overlap or touch `within`, whole, oldest first, never overlapping."""

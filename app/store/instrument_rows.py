@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any
 
+from app.domain.drafts import quick_constructor
 from app.domain.instruments import Exchange, Instrument, InstrumentKind
 
 CONTENT = tuple(item.name for item in fields(Instrument))
@@ -19,6 +20,8 @@ NO_ROWS = f"SELECT {', '.join(COLUMNS)} FROM instrument WHERE false"  # noqa: S6
 """The shape of what INSERT takes."""
 ON_CONFLICT = f"ON CONFLICT (id) DO UPDATE SET {_UPDATED}"
 """A row that was there before keeps its first_seen."""
+
+_new_instrument = quick_constructor(Instrument)
 
 EXCHANGES = {item.value: item for item in Exchange}
 KINDS = {item.value: item for item in InstrumentKind}
@@ -80,7 +83,7 @@ class RowDecoder:
         ) in rows:
             if expiry not in self._dates:
                 self._dates[expiry] = expiry if isinstance(expiry, date) else date.fromisoformat(expiry)
-            instrument = Instrument(
+            instrument = _new_instrument(
                 id=key,
                 exchange=EXCHANGES[exchange],
                 symbol=symbol,

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, SmallInteger, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, SmallInteger, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import JSON_VALUE, UtcDateTime
@@ -98,6 +98,8 @@ class CandleSeriesRow(Row, table=True):
     interval: str
     written_us: int = Field(sa_type=BigInteger)
     """The last write, in microseconds since 1970. Writers lock this row, so that a series has one at a time."""
+    writes: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    """How many writes there were: who remembers the series sees by it that another process wrote."""
 
 
 class CandleRow(Row, table=True):

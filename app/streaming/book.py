@@ -31,6 +31,10 @@ class QuoteBook:
         """The newest streamed quote since the instrument was last forgotten."""
         return self._streamed.get(instrument_id)
 
+    def newest_of(self, instrument_ids: Iterable[str]) -> list[Quote | None]:
+        """What `newest` says of each, in order."""
+        return list(map(self._streamed.get, instrument_ids))
+
     def forget(self, instrument_ids: Iterable[str] | None) -> None:
         """Drop streamed quotes that can no longer be called newest; None: all of them."""
         if instrument_ids is None:

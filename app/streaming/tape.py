@@ -4,7 +4,7 @@ The feed appends ticks and interruptions; a tick stream that opens with a cursor
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -68,10 +68,6 @@ class TickTape:
         """Record the instrument no more."""
         del self._complete_after[instrument_id]
 
-    def records(self, instrument_id: str) -> bool:
-        """Whether the instrument is being recorded."""
-        return instrument_id in self._complete_after
-
     def append(self, item: Tick | Interruption) -> Entry:
         """Number the item and keep it."""
         if len(self._entries) >= self._reach:
@@ -80,6 +76,18 @@ class TickTape:
         entry = (self.sequence, item)
         self._entries.append(entry)
         return entry
+
+    def record(self, ticks: Iterable[Tick]) -> Iterator[tuple[int, Tick]]:
+        """Number and keep the ticks of recorded instruments, leaving out the others. Lazy: each as it is asked for."""
+        recorded, held, reach = self._complete_after, self._entries, self._reach
+        for tick in ticks:
+            if tick.id in recorded:
+                if len(held) >= reach:
+                    self._forget_oldest()
+                self.sequence += 1
+                entry = (self.sequence, tick)
+                held.append(entry)
+                yield entry
 
     def position(self, after: Cursor | None) -> int | None:
         """Where to replay from; None without a cursor, before everything for one of another numbering.
@@ -107,8 +115,8 @@ class TickTape:
     def _forget_oldest(self) -> None:
         sequence, item = self._entries.popleft()
         if isinstance(item, Tick):
-            if item.id in self._complete_after:
-                self._complete_after[item.id] = max(sequence, self._complete_after[item.id])
+            if self._complete_after.get(item.id, sequence) < sequence:
+                self._complete_after[item.id] = sequence
             return
         for instrument_id, complete_after in self._complete_after.items():
             if item.touches(instrument_id):

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 from app.domain.errors import MarketDataError
 from app.domain.ticks import Cursor, Tick
+from app.domain.update_merge import BATCH_TICKS
 from app.streaming.tape import Entry, Interruption, Replay, TickTape
 
 MAILBOX_TICKS = 10_000
 """Ticks that wait for a slow reader: 20 s of 250 instruments at 2 a second, about 4 MB."""
-
-BATCH_TICKS = 1_000
-"""Most ticks of one batch: about 200 KB as JSON, so one message stays quick to encode and to parse."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 
 from schema.execution.analysis import analyse
+from schema.execution.coercion import VariablePlan
+from schema.execution.compiled.library import DocumentSelections, Library
 from schema.execution.cost import Cost
 from schema.execution.failures import failure, graphql_failure, limit_failure
 from schema.execution.limits import CostModel, LimitExceeded, Limits, check_limit
@@ -42,6 +44,7 @@ class Operation:
     cost: Cost
     defaults: Mapping[str, object]
     """Values of the variables that a request leaves out."""
+    variables: VariablePlan
     document: "Document"
 
     def price(self, variables: Mapping[str, object]) -> int:
@@ -52,21 +55,31 @@ class Operation:
 class Document:
     """A valid document."""
 
-    __slots__ = ("_operations", "fragment_definitions", "fragments")
+    __slots__ = ("_operations", "fragment_definitions", "fragments", "selections")
 
-    def __init__(self, node: DocumentNode, costs: Mapping[str | None, Cost]) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        node: DocumentNode,
+        costs: Mapping[str | None, Cost],
+        selections: DocumentSelections,
+    ) -> None:
+        self.selections = selections
         definitions = [d for d in node.definitions if isinstance(d, FragmentDefinitionNode)]
         self.fragment_definitions = {d.name.value: d for d in definitions}
         self.fragments = {d.name.value: FragmentDetails(d, None) for d in definitions}
         self._operations: dict[str | None, Operation] = {}
         for definition in node.definitions:
             if isinstance(definition, OperationDefinitionNode):
-                operation = self._operation(definition, costs)
+                operation = self._operation(schema, definition, costs)
                 self._operations[operation.name] = operation
 
-    def _operation(self, node: OperationDefinitionNode, costs: Mapping[str | None, Cost]) -> Operation:
+    def _operation(
+        self, schema: GraphQLSchema, node: OperationDefinitionNode, costs: Mapping[str | None, Cost]
+    ) -> Operation:
         name = node.name.value if node.name else None
-        return Operation(node, node.operation.value, name, costs[name], variable_defaults(node), self)
+        plan = VariablePlan(schema, node.variable_definitions or ())
+        return Operation(node, node.operation.value, name, costs[name], variable_defaults(node), plan, self)
 
     def choose(self, name: str | None) -> Operation | RequestFailure:
         """The operation that a request means: the named one, or the only one."""
@@ -94,6 +107,7 @@ class DocumentCache:
         self._schema = schema
         self._limits = limits
         self._model = model
+        self._library = Library()
         self._known: OrderedDict[str, Document] = OrderedDict()
         self._failed: OrderedDict[str, RequestFailure] = OrderedDict()
         self._characters = 0
@@ -144,7 +158,7 @@ class DocumentCache:
             return graphql_failure(FailureKind.VALIDATION, errors, "GRAPHQL_VALIDATION_FAILED")
         if not costs:
             return _no_operation("the document has no operation")
-        return Document(node, costs)
+        return Document(self._schema, node, costs, self._library.document(node))
 
     def _parse(self, query: str) -> DocumentNode:
         limits = self._limits

@@ -1,20 +1,19 @@
 """The engine: requests in, results out, by the specification and within the limits.
 
-The transports call `prepare`, then `execute` or `subscribe`. Strawberry has defined the types; parsing, limits,
-validation and execution are ours, on graphql-core, so that the path of a known document is short.
+The transports call `prepare`, then `execute`, or for a subscription `schema.execution.events`. Strawberry has defined
+the types; parsing, limits, validation and execution are ours, on graphql-core, so that the path of a known document is
+short.
 """
 
 import asyncio
-import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
+from random import getrandbits
 from typing import Any, cast
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError
-from graphql.execution import create_source_event_stream, get_variable_values
+from graphql import ExecutionResult, GraphQLField, GraphQLObjectType
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import MarketDataError
@@ -34,6 +33,7 @@ from schema.execution.failures import (
 from schema.execution.limits import DEFAULT_COST_MODEL, DEFAULT_LIMITS, CostModel, LimitExceeded, Limits, check_limit
 from schema.execution.records import (
     ALL_KINDS,
+    NOTHING,
     FailureKind,
     Formatted,
     GraphQLRequest,
@@ -58,7 +58,7 @@ class Prepared:
 
     @property
     def kind(self) -> OperationKind:
-        """What `execute` (query, mutation) or `subscribe` takes."""
+        """What `execute` (query, mutation) or `events.subscribe` takes."""
         return self.operation.kind
 
 
@@ -82,7 +82,7 @@ class Engine:
             msg = "the engine runs no Strawberry extensions or operation directives: build the schema without them"
             raise ValueError(msg)
         self._schema = schema._schema  # noqa: SLF001 - Strawberry's only way to the graphql-core schema
-        self._limits = limits
+        self.limits = limits
         self._documents = DocumentCache(self._schema, limits, cost_model)
         self._on_operation = on_operation
         self._monotonic = monotonic
@@ -117,17 +117,12 @@ class Engine:
 
     def _variables(self, operation: Operation, given: Mapping[str, object]) -> VariableValues | RequestFailure:
         """Price first: coercing the variables of an operation that is too costly would be work for nothing."""
-        limit = self._limits.max_cost
+        limit = self.limits.max_cost
         try:
             check_limit("DOCUMENT_TOO_COSTLY", "estimated cost", value=operation.price(given), limit=limit)
         except LimitExceeded as exceeded:
             return limit_failure(exceeded)
-        values = get_variable_values(
-            self._schema,
-            operation.node.variable_definitions or (),
-            cast("dict[str, Any]", given),
-            max_errors=self._limits.max_coercion_errors,
-        )
+        values = operation.variables.values(given, max_errors=self.limits.max_coercion_errors)
         if isinstance(values, VariableValues):
             return values
         return graphql_failure(FailureKind.VARIABLES, values, "BAD_USER_INPUT")
@@ -135,85 +130,70 @@ class Engine:
     def turn_away(self, prepared: Prepared, error: Exception) -> Formatted:
         """Record that an operation was not executed because its context could not be built; the error to send."""
         operation_id = new_operation_id()
-        result = self._errors_only(error, operation_id)
-        self._finish(prepared, operation_id, result)
+        result = self.errors_only(error, operation_id)
+        self.finish(prepared, operation_id, result)
         return cast("list[Formatted]", result["errors"])[0]
 
     async def execute(self, prepared: Prepared, context: OperationContext) -> Result:
         """The result of a query or a mutation. Never raises but for cancellation."""
+        result = self.begin(prepared, context)
+        return result if isinstance(result, dict) else await result
+
+    def begin(self, prepared: Prepared, context: OperationContext) -> Result | Coroutine[Any, Any, Result]:
+        """The result of a query or a mutation, or what must be awaited for it because a resolver waits. Never raises.
+
+        An answer that is at hand takes no timer, no task and no turn of the loop.
+        """
         operation_id = new_operation_id()
+        try:
+            executor = self.executor(prepared, context)
+            outcome = executor.execute_operation()
+            if executor.is_awaitable(outcome):
+                return self._wait(prepared, cast("Awaitable[ExecutionResult]", outcome), context, operation_id)
+            result = self._result(cast("ExecutionResult", outcome), context, operation_id)
+        except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
+            result = self._bug(error, operation_id)
+        self.finish(prepared, operation_id, result)
+        return result
+
+    async def _wait(
+        self, prepared: Prepared, outcome: Awaitable[ExecutionResult], context: OperationContext, operation_id: str
+    ) -> Result:
         result: Result = {}
         self.running += 1
         try:
-            executor = self._executor(prepared, context)
-            result = await self._complete(executor, context, operation_id)
+            result = await self._within_time(outcome, context, operation_id)
         except asyncio.CancelledError:
             result = {"errors": [formatted("cancelled by the client", "CANCELLED")]}
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
+        except Exception as error:  # noqa: BLE001 - as in `begin`
             result = self._bug(error, operation_id)
         finally:
             self.running -= 1
-            self._finish(prepared, operation_id, result)
+            self.finish(prepared, operation_id, result)
         return result
 
-    async def subscribe(self, prepared: Prepared, context: OperationContext) -> "AsyncGenerator[Result, None] | Result":
-        """The results of a subscription, or the one that says why there are none.
-
-        A result without `data` is the last one. Close the generator (`aclose`) to end the subscription: its source's
-        `finally` has run when that returns. It is pulled: what the source yields waits until the last result is taken.
-        """
-        operation_id = new_operation_id()
-        executor = self._executor(prepared, context)
-        try:
-            source = create_source_event_stream(executor)
-            if executor.is_awaitable(source):
-                source = await source
-        except Exception as error:  # noqa: BLE001 - as in `execute`
-            source = ExecutionResult(None, [GraphQLError("internal", original_error=error)])
-        if isinstance(source, ExecutionResult):
-            result: Result = {"errors": format_errors(source.errors or (), operation_id)}
-            self._finish(prepared, operation_id, result)
-            return result
-        return self._events(prepared, executor, cast("AsyncIterable[object]", source), context, operation_id)
-
-    async def _events(
-        self,
-        prepared: Prepared,
-        executor: OperationExecutor,
-        source: AsyncIterable[object],
-        context: OperationContext,
-        operation_id: str,
-    ) -> AsyncGenerator[Result, None]:
-        events = 0
-        last: Result = {}
-        self.running += 1
-        try:
-            async with aclosing(_Source(source, self._limits.close_seconds)) as payloads:
-                async for payload in payloads:
-                    event = executor.build_per_event_executor(payload)
-                    event.context_value = fresh = context.fresh()
-                    last = await self._complete(event, fresh, operation_id)
-                    events += 1
-                    yield last
-        except Exception as error:  # noqa: BLE001 - as in `execute`; closing and cancelling pass through
-            last = self._errors_only(error, operation_id)
-            yield last
-        finally:
-            self.running -= 1
-            self._finish(prepared, operation_id, last, events)
-
-    async def _complete(self, executor: OperationExecutor, context: OperationContext, operation_id: str) -> Result:
+    async def complete(self, executor: OperationExecutor, context: OperationContext, operation_id: str) -> Result:
+        """What an executor makes of its operation, or of one event, within the time limit. Raises what is a bug."""
         outcome = executor.execute_operation()
         if executor.is_awaitable(outcome):
-            try:
-                async with asyncio.timeout(self._limits.execution_seconds):
-                    outcome = cast("ExecutionResult", await _uncancelled(outcome))
-            except TimeoutError:
-                seconds = self._limits.execution_seconds
-                error = formatted(f"given up after {seconds:g} s: ask for less", "OPERATION_TIMEOUT", retryable=True)
-                return {"data": None, "errors": [error]}
-        completed = cast("ExecutionResult", outcome)
+            return await self._within_time(cast("Awaitable[ExecutionResult]", outcome), context, operation_id)
+        return self._result(cast("ExecutionResult", outcome), context, operation_id)
+
+    async def _within_time(
+        self, outcome: Awaitable[ExecutionResult], context: OperationContext, operation_id: str
+    ) -> Result:
+        seconds = self.limits.execution_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                completed = await _uncancelled(outcome)
+        except TimeoutError:
+            error = formatted(f"given up after {seconds:g} s: ask for less", "OPERATION_TIMEOUT", retryable=True)
+            return {"data": None, "errors": [error]}
+        return self._result(completed, context, operation_id)
+
+    @staticmethod
+    def _result(completed: ExecutionResult, context: OperationContext, operation_id: str) -> Result:
         result: Result = {"data": completed.data}
         if completed.errors:
             result["errors"] = format_errors(completed.errors, operation_id)
@@ -222,12 +202,19 @@ class Engine:
             result["extensions"] = extensions
         return result
 
-    def _executor(self, prepared: Prepared, context: OperationContext) -> OperationExecutor:
+    def executor(self, prepared: Prepared, context: OperationContext) -> OperationExecutor:
+        """What executes the operation with this context."""
         return build_executor(
             self._schema, prepared.operation, prepared.variables, context, prepared.request.extensions
         )
 
-    def _errors_only(self, error: Exception, operation_id: str) -> Result:
+    def subscription_field(self, name: str) -> GraphQLField:
+        """The definition of a field that a valid subscription selects."""
+        root = cast("GraphQLObjectType", self._schema.subscription_type)
+        return cast("GraphQLField", root.fields[name])
+
+    def errors_only(self, error: Exception, operation_id: str) -> Result:
+        """The result of an operation that has no data: a domain error as it is, anything else logged and masked."""
         if isinstance(error, MarketDataError):
             return {"errors": [domain_error(error)]}
         return {"errors": self._bug(error, operation_id)["errors"]}
@@ -236,17 +223,19 @@ class Engine:
         log_bug(error, operation_id)
         return {"data": None, "errors": [internal_error(operation_id)]}
 
-    def _finish(self, prepared: Prepared, operation_id: str, result: Result, events: int = 0) -> None:
+    def finish(self, prepared: Prepared, operation_id: str, result: Result, events: int = 0) -> None:
+        """Record that an operation has ended; `result` is its last one."""
         request, operation = prepared.request, prepared.operation
+        errors = cast("list[Formatted]", result.get("errors", ()))
         record = OperationRecord(
-            operation_id=operation_id,
-            name=operation.name,
-            kind=operation.kind,
-            transport=request.transport,
-            request_id=request.request_id,
+            operation_id,
+            operation.name,
+            operation.kind,
+            request.transport,
+            request.request_id,
             duration_ms=self._elapsed_ms(prepared.started),
-            error_codes=codes_of(cast("list[Formatted]", result.get("errors", ()))),
-            extensions=cast("dict[str, object]", result.get("extensions", {})),
+            error_codes=codes_of(errors) if errors else (),
+            extensions=cast("Mapping[str, object]", result.get("extensions", NOTHING)),
             events=events,
         )
         self._on_operation(record)
@@ -274,7 +263,7 @@ class OrphanedResolver(Exception):
     """
 
 
-async def _uncancelled(outcome: Awaitable[object]) -> object:
+async def _uncancelled(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
     try:
         return await outcome
     except asyncio.CancelledError as error:
@@ -285,30 +274,6 @@ async def _uncancelled(outcome: Awaitable[object]) -> object:
         raise OrphanedResolver(msg) from error
 
 
-class _Source:
-    """A subscription's source as an iterator that can be closed, within a bound, whatever the resolver returned."""
-
-    def __init__(self, source: AsyncIterable[object], close_seconds: float) -> None:
-        self._iterator = aiter(source)
-        self._close_seconds = close_seconds
-
-    def __aiter__(self) -> "_Source":
-        return self
-
-    async def __anext__(self) -> object:
-        return await anext(self._iterator)
-
-    async def aclose(self) -> None:
-        close = getattr(self._iterator, "aclose", None)
-        if close is None:
-            return
-        try:
-            async with asyncio.timeout(self._close_seconds):
-                await close()
-        except TimeoutError:
-            log_bug(TimeoutError(f"a subscription's source did not close in {self._close_seconds:g} s"), "")
-
-
 def new_operation_id() -> str:
-    """Sixteen hexadecimal digits that no other operation has."""
-    return secrets.token_hex(8)
+    """Sixteen hexadecimal digits that no other operation has. No secret, so they need not be unpredictable."""
+    return f"{getrandbits(64):016x}"

@@ -1,13 +1,16 @@
 """What goes into the engine and what it tells about each operation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 OperationKind = Literal["query", "mutation", "subscription"]
 
 ALL_KINDS: frozenset[OperationKind] = frozenset({"query", "mutation", "subscription"})
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 Formatted = dict[str, object]
 """A GraphQL error as it is sent: message, locations, path, extensions."""
@@ -25,8 +28,7 @@ class OperationContext(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
+class GraphQLRequest(NamedTuple):
     """One operation as a client sent it."""
 
     query: str
@@ -64,8 +66,7 @@ class RequestFailure:
         return {"errors": list(self.errors)}
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRecord:
+class OperationRecord(NamedTuple):
     """What happened to one operation; a subscription's comes at its end."""
 
     operation_id: str
@@ -76,7 +77,7 @@ class OperationRecord:
     request_id: str
     duration_ms: float
     error_codes: Sequence[str] = ()
-    extensions: Mapping[str, object] = field(default_factory=dict)
+    extensions: Mapping[str, object] = NOTHING
     """Those of the result (of a subscription's last event), the cost among them."""
     events: int = 0
     """Results that a subscription sent."""

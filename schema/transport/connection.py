@@ -1,22 +1,20 @@
 """Who is calling, and how: what a transport knows about an operation before anything runs."""
 
-import inspect
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from random import getrandbits
+from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from schema.execution.records import OperationContext
+from schema.execution.records import NOTHING, OperationContext
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,80}")
 """What we repeat of a caller's own X-Request-ID; anything else could forge log lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+class ConnectionInfo(NamedTuple):
     """One operation's caller."""
 
     headers: Mapping[str, str]
@@ -26,7 +24,7 @@ class ConnectionInfo:
     transport: str
     """http, sse or websocket."""
     request_id: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, object] = NOTHING
     """Payload of `connection_init`; empty but for a WebSocket."""
 
 
@@ -37,7 +35,7 @@ ContextFactory = Callable[[ConnectionInfo], OperationContext | Awaitable[Operati
 async def build_context(factory: ContextFactory, info: ConnectionInfo) -> OperationContext:
     """The context of one operation, from a factory that may be asynchronous."""
     context = factory(info)
-    return await context if inspect.isawaitable(context) else context
+    return await context if isinstance(context, Awaitable) else context
 
 
 def connection_info(
@@ -50,7 +48,7 @@ def connection_info(
         peer=client[0] if client else None,
         transport=transport,
         request_id=request_id,
-        params=params or {},
+        params=params or NOTHING,
     )
 
 
@@ -63,4 +61,4 @@ def request_id_of(scope: Scope) -> str:
     if isinstance(known, str):
         return known
     given = Headers(raw=scope["headers"]).get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if REQUEST_ID.fullmatch(given) else f"{getrandbits(64):016x}"

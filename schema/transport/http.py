@@ -6,7 +6,7 @@ parses, the engine executes, `sse` streams.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import MarketDataError
 from schema.execution.engine import Engine, Prepared, Result
+from schema.execution.events import subscribe
 from schema.execution.records import (
     ALL_KINDS,
     FailureKind,
@@ -27,6 +28,7 @@ from schema.execution.records import (
     OperationKind,
     RequestFailure,
 )
+from schema.live.streams import LiveStreams, Serve
 from schema.transport.connection import ContextFactory, build_context, connection_info, request_id_of
 from schema.transport.encode import encode
 from schema.transport.negotiate import Accepted, Media, negotiate
@@ -44,7 +46,10 @@ from schema.transport.sse import EventStream, single
 KNOWN_ACCEPTS = 256
 """Distinct Accept headers remembered; a front end has one or two."""
 
-CONTENT_TYPES = {media: f"{media}; charset=utf-8".encode() for media in Media}
+UNCHANGING_HEADERS = ((b"cache-control", b"no-store"), (b"vary", b"accept"))
+
+READING_KINDS = ALL_KINDS - {"mutation"}
+"""What a GET may do."""
 
 CONTEXT_STATUS = {"FORBIDDEN": HTTPStatus.FORBIDDEN, "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED}
 """Status of a caller whom the context factory turned away, by the error's code."""
@@ -82,12 +87,15 @@ class GraphQLHttp:
         context_factory: ContextFactory,
         graphiql: Callable[[Request], Response] | None = None,
         limits: HttpLimits = DEFAULT_HTTP_LIMITS,
+        live: LiveStreams | None = None,
     ) -> None:
+        """`live`: the streams that alike subscriptions share; None: each is executed on its own."""
         self._engine = engine
         self._context_factory = context_factory
         self._graphiql = graphiql
         self._limits = limits
-        self._negotiate = lru_cache(maxsize=KNOWN_ACCEPTS)(negotiate)
+        self._live = live
+        self._accepted = lru_cache(maxsize=KNOWN_ACCEPTS)(_accepted)
         self._streams: dict[EventStream, asyncio.Event] = {}
         self._requests: set[asyncio.Timeout] = set()
         self._stop_at: float | None = None
@@ -101,9 +109,7 @@ class GraphQLHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every failure is a GraphQL JSON body."""
         headers = dict(scope["headers"])
-        accept = headers.get(b"accept")
-        accepted = self._negotiate(accept.decode("latin-1") if accept is not None else None)
-        exchange = _Exchange(scope, accepted, headers, receive, send)
+        exchange = _Exchange(scope, self._accepted(headers.get(b"accept")), headers, receive, send)
         try:
             await self._answer(exchange)
         except RequestRefused as refused:
@@ -175,11 +181,15 @@ class GraphQLHttp:
             await exchange.respond(HTTPStatus.OK, result)
 
     async def _result(self, prepared: Prepared, context: OperationContext) -> Result:
+        """At once, or as long as the service runs."""
+        result = self._engine.begin(prepared, context)
+        if isinstance(result, dict):
+            return result
         try:
             async with asyncio.timeout_at(self._stop_at) as patience:
                 self._requests.add(patience)
                 try:
-                    return await self._engine.execute(prepared, context)
+                    return await result
                 finally:
                     self._requests.discard(patience)
         except TimeoutError:
@@ -215,12 +225,16 @@ class GraphQLHttp:
         if not exchange.accepted.streams:
             msg = f"a subscription is a stream: accept {Media.EVENTS}, or use a WebSocket with graphql-transport-ws"
             raise RequestRefused(HTTPStatus.NOT_ACCEPTABLE, "NOT_ACCEPTABLE", msg)
-        results = await self._engine.subscribe(prepared, context)
+        serve = self._live.shared(prepared, context) if self._live is not None else None
+        if serve is not None:
+            await self._stream(exchange, serve)
+            return
+        results = await subscribe(self._engine, prepared, context)
         await self._stream(exchange, single(results) if isinstance(results, dict) else results)
 
-    async def _stream(self, exchange: "_Exchange", results: AsyncGenerator[Result, None]) -> None:
+    async def _stream(self, exchange: "_Exchange", results: AsyncGenerator[Result, None] | Serve) -> None:
         if self._stopping or len(self._streams) >= self._limits.max_streams:
-            async with aclosing(results):
+            async with aclosing(results) if isinstance(results, AsyncGenerator) else nullcontext():
                 msg = "no more event streams can be opened here: try again, or another server"
                 raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_STREAMS", msg)
         stream = EventStream(exchange.receive, exchange.send, keep_alive_seconds=self._limits.keep_alive_seconds)
@@ -248,10 +262,14 @@ def _not_allowed(message: str, allow: str) -> RequestRefused:
     return RequestRefused(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, headers={"allow": allow})
 
 
+def _accepted(header: bytes | None) -> Accepted:
+    return negotiate(None if header is None else header.decode("latin-1"))
+
+
 class _Exchange:
     """One request and the way to answer it."""
 
-    __slots__ = ("accepted", "has_unread_body", "headers", "receive", "request_id", "scope", "send")
+    __slots__ = ("accepted", "has_unread_body", "headers", "receive", "request_id", "scope", "send", "transport")
 
     def __init__(
         self, scope: Scope, accepted: Accepted, headers: Mapping[bytes, bytes], receive: Receive, send: Send
@@ -262,15 +280,12 @@ class _Exchange:
         self.receive = receive
         self.send = send
         self.request_id = request_id_of(scope)
+        self.transport = "sse" if accepted.single is Media.EVENTS else "http"
         self.has_unread_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
     @property
-    def transport(self) -> str:
-        return "sse" if self.accepted.single is Media.EVENTS else "http"
-
-    @property
     def allowed_kinds(self) -> frozenset[OperationKind]:
-        return ALL_KINDS if self.scope["method"] == "POST" else ALL_KINDS - {"mutation"}
+        return ALL_KINDS if self.scope["method"] == "POST" else READING_KINDS
 
     async def respond(
         self,
@@ -281,13 +296,11 @@ class _Exchange:
         more_body: bool = False,
     ) -> None:
         body = encode(result)
-        media = self.accepted.result or Media.JSON
         sent = [
-            (b"content-type", CONTENT_TYPES[media]),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"vary", b"accept"),
+            (b"content-type", self.accepted.content_type),
+            (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            *UNCHANGING_HEADERS,
         ]
         if headers:
             sent += [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -158,6 +158,15 @@ def next_message(identifier: str, encoded: bytes) -> str:
     return f'{{"id":{_quoted(identifier)},"type":"next","payload":{encoded.decode()}}}'
 
 
+def next_head(identifier: str) -> bytes:
+    """What stands before a result in `next_message`."""
+    return f'{{"id":{_quoted(identifier)},"type":"next","payload":'.encode()
+
+
+NEXT_TAIL = b"}"
+"""What stands after it."""
+
+
 def error_message(identifier: str, errors: Sequence[Formatted]) -> str:
     """The end of an operation that failed."""
     return orjson.dumps({"id": identifier, "type": "error", "payload": list(errors)}).decode()

@@ -3,7 +3,7 @@
 `http` asks once per distinct Accept header. In: the header. Out: the answer's media types, best first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -31,21 +31,23 @@ class Accepted:
     """Of OFFERED, best first; empty: nothing that we have."""
     html: bool
     """Whether it named text/html, as browsers do."""
+    single: Media | None = field(init=False)
+    """The type for one result: JSON of either kind, or a stream if the client likes that better."""
+    result: Media | None = field(init=False)
+    """The best type that is one JSON document."""
+    content_type: bytes = field(init=False)
+    """The header of a JSON answer; plain JSON also for those who take none, so that they can read why."""
+    streams: bool = field(init=False)
+    """Whether a subscription can be answered at all."""
 
-    @property
-    def single(self) -> Media | None:
-        """The type for one result: JSON of either kind, or a stream if the client likes that better."""
-        return self.media[0] if self.media else None
-
-    @property
-    def result(self) -> Media | None:
-        """The best type that is one JSON document."""
-        return next((media for media in self.media if media is not Media.EVENTS), None)
-
-    @property
-    def streams(self) -> bool:
-        """Whether a subscription can be answered at all."""
-        return Media.EVENTS in self.media
+    def __post_init__(self) -> None:
+        """Work out once per distinct header what each request asks for."""
+        result = next((media for media in self.media if media is not Media.EVENTS), None)
+        content_type = f"{result or Media.JSON}; charset=utf-8".encode()
+        object.__setattr__(self, "single", self.media[0] if self.media else None)
+        object.__setattr__(self, "result", result)
+        object.__setattr__(self, "content_type", content_type)
+        object.__setattr__(self, "streams", Media.EVENTS in self.media)
 
 
 @dataclass(frozen=True, slots=True)

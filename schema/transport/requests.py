@@ -15,7 +15,10 @@ from starlette.types import Receive
 
 from schema.execution.failures import formatted
 from schema.execution.records import GraphQLRequest
+from schema.transport.patience import within
 
+PLAIN_JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=UTF-8"})
+"""What nearly every client writes; other spellings are read letter by letter."""
 MAX_PARAMETERS = 16
 """Query-string parameters read; GraphQL over HTTP has four."""
 
@@ -49,7 +52,18 @@ def bad_request(message: str) -> RequestRefused:
 
 def check_headers(headers: Mapping[bytes, bytes], *, max_bytes: int) -> None:
     """Nothing, if the headers announce a JSON body of acceptable size; raises RequestRefused otherwise."""
-    content_type = headers.get(b"content-type", b"").decode("latin-1").lower()
+    content_type = headers.get(b"content-type", b"")
+    if content_type not in PLAIN_JSON:
+        _check_content_type(content_type.decode("latin-1").lower())
+    if headers.get(b"content-encoding", b"identity").lower() not in {b"identity", b""}:
+        msg = "compressed bodies are not read: send the JSON as it is, without Content-Encoding"
+        raise bad_request(msg)
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced[:20]) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _check_content_type(content_type: str) -> None:
     kind, _, parameters = content_type.partition(";")
     if kind.strip() != "application/json":
         msg = "send the operation as JSON, with Content-Type: application/json"
@@ -58,12 +72,6 @@ def check_headers(headers: Mapping[bytes, bytes], *, max_bytes: int) -> None:
     if charset not in {"", "utf-8", "utf8"}:
         msg = "send JSON in UTF-8"
         raise RequestRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", msg)
-    if headers.get(b"content-encoding", b"identity").lower() not in {b"identity", b""}:
-        msg = "compressed bodies are not read: send the JSON as it is, without Content-Encoding"
-        raise bad_request(msg)
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced[:20]) > max_bytes:
-        raise _too_large(max_bytes)
 
 
 def _too_large(max_bytes: int) -> RequestRefused:
@@ -80,8 +88,7 @@ async def read_body(receive: Receive, *, max_bytes: int, seconds: float) -> byte
     Raises RequestRefused (413 as soon as it is too long, 408), ClientLeft.
     """
     try:
-        async with asyncio.timeout(seconds):
-            return await _read(receive, max_bytes)
+        return await within(seconds, _read(receive, max_bytes))
     except TimeoutError:
         msg = f"the body did not arrive within {seconds:g} s"
         raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", msg) from None
@@ -162,14 +169,8 @@ def parse_parameters(parameters: Mapping[str, Any], *, transport: str, request_i
     if name is not None and not isinstance(name, str):
         msg = '"operationName" must be a string or null'
         raise bad_request(msg)
-    return GraphQLRequest(
-        query=query,
-        variables=_object(parameters, "variables"),
-        operation_name=name,
-        extensions=_object(parameters, "extensions"),
-        transport=transport,
-        request_id=request_id,
-    )
+    variables, extensions = _object(parameters, "variables"), _object(parameters, "extensions")
+    return GraphQLRequest(query, variables, name, extensions, transport, request_id)
 
 
 def _object(parameters: Mapping[str, Any], name: str) -> dict[str, object] | None:

@@ -1,24 +1,29 @@
 """One WebSocket that speaks graphql-transport-ws, from its acceptance to its close.
 
-Characteristics: one reader; one task per operation, all owned by one TaskGroup that ends with the socket. Each
-operation waits for its own send, so a slow client slows its own sources (which merge what they cannot deliver) and
-nobody else's. Not buffered here. When the socket is gone, however it went, every source has been closed.
+Characteristics: one reader; one task per operation, all owned by one TaskGroup that ends with the socket. An operation
+of its own waits for its own send, so a slow client slows its own sources (which merge what they cannot deliver) and
+nobody else's. A member of a shared stream is written to by the stream, and its task waits for the end. Not buffered
+here. When the socket is gone, however it went, every source of its own has been closed and every stream left.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 from starlette.types import Receive, Scope, Send
 
-from schema.execution.engine import Engine, Result, new_operation_id
+from schema.execution.engine import Engine, Prepared, Result, new_operation_id
+from schema.execution.events import subscribe
 from schema.execution.failures import formatted, internal_error, log_bug
-from schema.execution.records import Formatted, GraphQLRequest, RequestFailure
+from schema.execution.records import Formatted, GraphQLRequest, OperationContext, RequestFailure
+from schema.live.streams import LiveStreams, Serve
 from schema.transport.connection import ContextFactory, build_context, connection_info, request_id_of
 from schema.transport.encode import encode
 from schema.transport.messages import (
     ACK,
+    NEXT_TAIL,
     PING,
     PROTOCOL,
     Complete,
@@ -30,10 +35,12 @@ from schema.transport.messages import (
     close_reason,
     complete_message,
     error_message,
+    next_head,
     next_message,
     parse_message,
     pong,
 )
+from schema.transport.wire import Stalled, Wire, Writer, direct_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +64,28 @@ class SocketLimits:
 
 
 class _Operation:
-    """An operation in flight."""
+    """An operation in flight, and the Outlet of a shared stream to it."""
 
-    __slots__ = ("streaming", "task")
+    __slots__ = ("_ended", "_head", "_socket", "streaming", "task")
 
-    def __init__(self) -> None:
+    def __init__(self, socket: "Socket", identifier: str) -> None:
         self.task: asyncio.Task[None] | None = None
         self.streaming = False
+        self._socket = socket
+        self._head = next_head(identifier)
+        self._ended = False
 
     def cancel(self) -> None:
+        self._ended = True
         if self.task is not None:
             self.task.cancel()
+
+    def write(self, encoded: bytes) -> bool:
+        """Say nothing once it has ended: its id may be in use again."""
+        return self._ended or self._socket.try_next(self._head, encoded)
+
+    def when_ready(self, callback: Callable[[], None]) -> None:
+        self._socket.wire.when_drained(callback)
 
 
 class _Closed(Exception):
@@ -82,7 +100,7 @@ class _Closed(Exception):
 class Socket:
     """A connection. `run` serves it; `drain` ends it in good order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that an endpoint knows of a socket
         self,
         scope: Scope,
         receive: Receive,
@@ -91,6 +109,7 @@ class Socket:
         engine: Engine,
         context_factory: ContextFactory,
         limits: SocketLimits,
+        live: LiveStreams | None = None,
     ) -> None:
         self._scope = scope
         self._receive = receive
@@ -98,6 +117,10 @@ class Socket:
         self._engine = engine
         self._context_factory = context_factory
         self._limits = limits
+        self._live = live
+        self._writer = None if direct_wire(scope) else Writer(self._write)
+        self.wire: Wire = self._writer or cast("Wire", direct_wire(scope))
+        """Where members of shared streams are written to."""
         self._request_id = request_id_of(scope)
         self._params: Mapping[str, object] | None = None
         self._operations: dict[str, _Operation] = {}
@@ -108,8 +131,16 @@ class Socket:
     async def run(self) -> None:
         """Serve until either side closes."""
         await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        try:
+            await self._serve()
+        except* Stalled:
+            self._closed = True
+
+    async def _serve(self) -> None:
         async with self._group as group:
             beside = [group.create_task(self._require_init()), group.create_task(self._keep_alive())]
+            if self._writer is not None:
+                beside.append(group.create_task(self._writer.run()))
             try:
                 await self._read()
             except _Closed as closed:
@@ -155,6 +186,14 @@ class Socket:
             await asyncio.sleep(self._limits.ping_seconds)
             if not self._spoke:
                 await self._emit(PING)
+
+    def try_next(self, head: bytes, encoded: bytes) -> bool:
+        """Send a `next` message if the socket can take it now."""
+        self._spoke = True
+        return self._closed or self.wire.try_send(head, encoded, NEXT_TAIL)
+
+    async def _write(self, message: bytes) -> None:
+        await self._emit(message.decode())
 
     async def _emit(self, text: str) -> None:
         if self._closed:
@@ -209,7 +248,7 @@ class Socket:
             error = formatted(f"at most {most} operations at once on one socket", "TOO_MANY_OPERATIONS", limit=most)
             await self._emit(error_message(message.id, [error]))
             return
-        operation = _Operation()
+        operation = _Operation(self, message.id)
         self._operations[message.id] = operation
         self._running.add(operation)
         operation.task = self._group.create_task(self._run(message, operation))
@@ -248,20 +287,38 @@ class Socket:
         if prepared.kind != "subscription":
             return await self._next(message.id, await self._engine.execute(prepared, context))
         operation.streaming = True
-        results = await self._engine.subscribe(prepared, context)
+        return await self._stream(message.id, operation, prepared, context)
+
+    async def _stream(
+        self, identifier: str, operation: _Operation, prepared: Prepared, context: OperationContext
+    ) -> list[Formatted]:
+        serve = self._live.shared(prepared, context) if self._live is not None else None
+        if serve is not None:
+            return _errors(await self._member(serve, operation))
+        results = await subscribe(self._engine, prepared, context)
         if isinstance(results, dict):
-            return await self._next(message.id, results)
+            return await self._next(identifier, results)
         async with aclosing(results):
             async for result in results:
-                errors = await self._next(message.id, result)
+                errors = await self._next(identifier, result)
                 if errors:
                     return errors
         return []
 
+    async def _member(self, serve: Serve, operation: _Operation) -> Result:
+        result = await serve(operation)
+        if self._writer is not None:
+            await self._writer.flushed()
+        return result
+
     async def _next(self, identifier: str, result: Result) -> list[Formatted]:
         """Send a result; one without `data` is not sent but ends the operation with its errors."""
         if "data" not in result:
-            errors = result["errors"]
-            return errors if isinstance(errors, list) else []
+            return _errors(result)
         await self._emit(next_message(identifier, encode(result)))
         return []
+
+
+def _errors(result: Result) -> list[Formatted]:
+    errors = result.get("errors")
+    return errors if isinstance(errors, list) else []

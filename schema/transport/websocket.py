@@ -6,6 +6,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from schema.execution.engine import Engine
+from schema.live.streams import LiveStreams
 from schema.transport.connection import ContextFactory
 from schema.transport.messages import PROTOCOL
 from schema.transport.socket import Socket, SocketLimits
@@ -29,11 +30,14 @@ class GraphQLWebSocket:
         context_factory: ContextFactory,
         allowed_origin: Callable[[str], bool],
         limits: SocketLimits = DEFAULT_SOCKET_LIMITS,
+        live: LiveStreams | None = None,
     ) -> None:
+        """`live`: the streams that alike subscriptions share; None: each is executed on its own."""
         self._engine = engine
         self._context_factory = context_factory
         self._allowed_origin = allowed_origin
         self._limits = limits
+        self._live = live
         self._sockets: set[Socket] = set()
         self._stopping = False
 
@@ -62,6 +66,7 @@ class GraphQLWebSocket:
             engine=self._engine,
             context_factory=self._context_factory,
             limits=self._limits,
+            live=self._live,
         )
         self._sockets.add(socket)
         try:

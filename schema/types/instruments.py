@@ -1,5 +1,6 @@
 """Instrument, with what hangs on it, and the pages of a search."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from app.domain.instruments import Exchange, Instrument, InstrumentFilter, Instr
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Quote
 from schema.arguments import From, IncludeForming, IntervalArgument, Last, MaxAgeMs, To, check_max_age
-from schema.context import Info
+from schema.context import Info, RequestContext
+from schema.execution.compiled.computed import computed
 from schema.types.candles import CandleSeriesType
 from schema.types.phases import MarketPhaseType
 from schema.types.quotes import QuoteType
@@ -19,17 +21,23 @@ from schema.types.scalars import BigInt
 field = strawberry.field
 
 
-def underlying(instrument: strawberry.Parent[Instrument], info: Info) -> Instrument | None:
+def underlyings(context: RequestContext) -> Callable[[Instrument], Instrument | None]:
     """The instrument that a derivative is written on."""
-    if instrument.underlying_id is None:
-        return None
-    return info.context.services.instruments.find(instrument.underlying_id)
+    find = context.services.instruments.find
+    return lambda instrument: None if instrument.underlying_id is None else find(instrument.underlying_id)
 
 
-async def quote(instrument: strawberry.Parent[Instrument], info: Info, max_age_ms: MaxAgeMs = None) -> Quote:
+def underlying(instrument: strawberry.Parent[Instrument], info: Info) -> Instrument | None:
+    """As `underlyings` says."""
+    return underlyings(info.context)(instrument)
+
+
+def quote(
+    instrument: strawberry.Parent[Instrument], info: Info, max_age_ms: MaxAgeMs = None
+) -> Quote | Awaitable[Quote]:
     """Its price, batched with every other price of the operation."""
     check_max_age(max_age_ms)
-    return await info.context.quote_loader.price(instrument, max_age_ms)
+    return info.context.prices.one(instrument, max_age_ms)
 
 
 async def candles(  # noqa: PLR0913 - the contract's arguments
@@ -50,10 +58,16 @@ async def candles(  # noqa: PLR0913 - the contract's arguments
     return context.deliver(series)
 
 
+def phases(context: RequestContext) -> Callable[[Instrument], MarketPhase]:
+    """What an instrument's market is doing now."""
+    services = context.services
+    now, phase_of = services.clock.now(), services.phases.phase_of
+    return lambda instrument: phase_of(instrument, now)
+
+
 def phase(instrument: strawberry.Parent[Instrument], info: Info) -> MarketPhase:
-    """What its market is doing now."""
-    services = info.context.services
-    return services.phases.phase_of(instrument, services.clock.now())
+    """As `phases` says."""
+    return phases(info.context)(instrument)
 
 
 @strawberry.type(
@@ -78,18 +92,22 @@ class InstrumentType:
     strike: float | None = field(description="Strike price of an option; else null.")
     underlying: Instrument | None = field(
         resolver=underlying,
+        metadata=computed(underlyings),
         graphql_type=Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")] | None,
         description="The instrument a derivative is written on, where it is known.",
     )
     currency: str = field(description="Currency of its prices, ISO 4217.")
-    quote: Quote | None = field(
+    quote: Quote | Awaitable[Quote] = field(
         resolver=quote, graphql_type=QuoteType | None, description="Its price; null with an error if it has none."
     )
     candles: CandleSeries = field(
         resolver=candles, graphql_type=CandleSeriesType, description="Its bars: the last N, or those of a span."
     )
     phase: MarketPhase = field(
-        resolver=phase, graphql_type=MarketPhaseType, description="What its market is doing now."
+        resolver=phase,
+        metadata=computed(phases),
+        graphql_type=MarketPhaseType,
+        description="What its market is doing now.",
     )
 
 

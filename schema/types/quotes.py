@@ -1,5 +1,6 @@
 """Quote, Depth: the fields of `app.domain.quotes`, handed over as they are."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,8 @@ import strawberry
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource, Freshness
 from app.domain.quotes import Quote, QuoteLimits, freshness_of
-from schema.context import Info
+from schema.context import Info, RequestContext
+from schema.execution.compiled.computed import computed
 from schema.types.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 field = strawberry.field
 
 LIMITS = QuoteLimits()
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @strawberry.type(name="DepthLevel", description="One price of the order book.")
@@ -36,29 +39,51 @@ class DepthType:
     asks: list[DepthLevelType] = field(description="Sellers, lowest price first.")
 
 
-def instrument_of(quote: strawberry.Parent[Quote], info: Info) -> Instrument:
+def instruments_of(context: RequestContext) -> Callable[[Quote], Instrument]:
     """The instrument that a quote prices; also one that expired while it was streamed. Raises UnknownInstrument."""
-    instruments = info.context.services.instruments
-    return instruments.catalogue.find(quote.id) or instruments.require(quote.id)
+    instruments = context.services.instruments
+    find = instruments.catalogue.find
+    return lambda quote: find(quote.id) or instruments.require(quote.id)
+
+
+def ages(context: RequestContext) -> Callable[[Quote], int]:
+    """Milliseconds since a quote was received, at this moment by the service's clock."""
+    now = context.services.clock.now()
+    return lambda quote: max(0, (now - quote.received_at) // MILLISECOND)
+
+
+def freshnesses(context: RequestContext) -> Callable[[Quote], Freshness]:
+    """How far a price may be trusted as the present one, judged at this moment."""
+    services = context.services
+    find, latest, is_open = services.instruments.catalogue.find, services.feed.latest, services.phases.is_open
+    now, age_ms = services.clock.now(), ages(context)
+
+    def freshness_of_quote(quote: Quote) -> Freshness:
+        # Not `require`: a contract that expired while it was streamed must not cost a stream all its other quotes.
+        instrument = find(quote.id)
+        return freshness_of(
+            age_ms(quote),
+            streaming=latest(quote.id, quote.mode) is not None,
+            market_open=None if instrument is None else is_open(instrument, now),
+            limits=LIMITS,
+        )
+
+    return freshness_of_quote
+
+
+def instrument_of(quote: strawberry.Parent[Quote], info: Info) -> Instrument:
+    """As `instruments_of` says."""
+    return instruments_of(info.context)(quote)
 
 
 def age_ms(quote: strawberry.Parent[Quote], info: Info) -> int:
-    """Milliseconds since the quote was received, by the service's clock."""
-    age = info.context.services.clock.now() - quote.received_at
-    return max(0, age // timedelta(milliseconds=1))
+    """As `ages` says."""
+    return ages(info.context)(quote)
 
 
 def freshness(quote: strawberry.Parent[Quote], info: Info) -> Freshness:
-    """How far the price may be trusted as the present one, judged at this moment."""
-    services = info.context.services
-    # Not `require`: a contract that expired while it was streamed must not cost a stream all its other quotes.
-    instrument = services.instruments.catalogue.find(quote.id)
-    return freshness_of(
-        age_ms(quote, info),
-        streaming=services.feed.latest(quote.id, quote.mode) is not None,
-        market_open=None if instrument is None else services.phases.is_open(instrument, services.clock.now()),
-        limits=LIMITS,
-    )
+    """As `freshnesses` says."""
+    return freshnesses(info.context)(quote)
 
 
 @strawberry.type(
@@ -72,6 +97,7 @@ class QuoteType:
     id: strawberry.ID = field(description="The instrument's id.")
     instrument: Instrument = field(
         resolver=instrument_of,
+        metadata=computed(instruments_of),
         graphql_type=Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")],
         description="What is priced.",
     )
@@ -96,9 +122,11 @@ class QuoteType:
     depth: DepthType | None = field(description="The order book; null for indices.")
     exchange_time: datetime | None = field(description="The source's own clock for this value.")
     received_at: datetime = field(description="When this service received it.")
-    age_ms: int = field(resolver=age_ms, description="Milliseconds since receivedAt.")
+    age_ms: int = field(resolver=age_ms, metadata=computed(ages), description="Milliseconds since receivedAt.")
     freshness: Freshness = field(
-        resolver=freshness, description="How far it may be trusted as the present price, judged when answered."
+        resolver=freshness,
+        metadata=computed(freshnesses),
+        description="How far it may be trusted as the present price, judged when answered.",
     )
     source: DataSource = field(description="Who said it.")
     fallback_reason: str | None = field(

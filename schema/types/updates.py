@@ -38,9 +38,10 @@ class QuoteUpdateType:
 
     sequence: BigInt = field(
         description="Grows by one per update of this stream; a jump means that updates were merged because the client "
-        "was slower than the stream. The state it holds is still the newest."
+        "was slower than the stream. The state it holds is still the newest. Alike subscriptions share a stream: who "
+        "joins one begins with its present number."
     )
-    snapshot: bool = field(description="Whether this is the first update, with all that is known.")
+    snapshot: bool = field(description="Whether this is the client's first update, with all that is known.")
     quotes: list[QuoteType] = field(description="The quotes that changed, in no particular order.")
     rejected: list[RejectionType] = field(description="What was asked for and is not there; told once.")
     feed: FeedState = field(description="State of the stream behind it.")

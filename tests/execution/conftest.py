@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from schema.execution.engine import Engine, Prepared, Result
+from schema.execution.events import subscribe
 from schema.execution.records import GraphQLRequest, RequestFailure
 from tests.support.toy import Ledger, ToyContext, toy_engine
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -57,7 +58,7 @@ class Bench:
 
     async def stream(self, query: str, /, **variables: Any) -> list[Result]:
         """All results of a subscription."""
-        results = await self.engine.subscribe(self.ready(query, None, **variables), ToyContext(self.ledger))
+        results = await subscribe(self.engine, self.ready(query, None, **variables), ToyContext(self.ledger))
         return [results] if isinstance(results, dict) else [result async for result in results]
 
 

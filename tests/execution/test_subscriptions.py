@@ -11,6 +11,7 @@ from graphql.execution.collect_fields import FieldDetails
 from structlog.typing import EventDict
 
 from schema.execution.engine import Engine, Prepared, Result
+from schema.execution.events import subscribe
 from schema.execution.limits import Limits
 from schema.execution.records import GraphQLRequest
 from tests.execution.conftest import Bench
@@ -19,7 +20,7 @@ from tests.support.toy import Info, Ledger, ToyContext
 
 async def opened(bench: Bench, query: str) -> AsyncGenerator[Result, None]:
     """A subscription that has begun."""
-    results = await bench.engine.subscribe(bench.ready(query), ToyContext(bench.ledger))
+    results = await subscribe(bench.engine, bench.ready(query), ToyContext(bench.ledger))
     assert not isinstance(results, dict)
     return results
 
@@ -150,7 +151,7 @@ async def test_source_that_does_not_close_is_left_alone(logs: list[EventDict]):
     engine = Engine(schema, on_operation=lambda _: None, limits=Limits(close_seconds=0.05))
     prepared = engine.prepare(GraphQLRequest("subscription{numbers}"))
     assert isinstance(prepared, Prepared)
-    results = await engine.subscribe(prepared, ToyContext(Ledger()))
+    results = await subscribe(engine, prepared, ToyContext(Ledger()))
     assert not isinstance(results, dict)
 
     with anyio.fail_after(2):

@@ -157,15 +157,16 @@ async def test_bars_that_come_while_another_looks_are_in_its_answer(market: Cale
     class Slow(MemoryCandleStore):
         late = 0.0
 
-        async def last_bars(self, *args, **kwargs):
-            found = await super().last_bars(*args, **kwargs)
+        async def opening(self, *args, **kwargs):
+            found = await super().opening(*args, **kwargs)
             await anyio.sleep(self.late)
             return found
 
     store = Slow()
+    async with running_history(market, clock, HOURS, store=store) as before:
+        await Chart(before, market, store).ask(Interval.HOUR, at("2026-11-09"), end=at("2026-11-10"))
     async with running_history(market, clock, HOURS, store=store) as service, anyio.create_task_group() as tasks:
         chart = Chart(service, market, store)
-        await chart.ask(Interval.HOUR, at("2026-11-09"), end=at("2026-11-10"))
         store.late = 0.02
         tasks.start_soon(chart.ask, Interval.HOUR, at("2026-11-09"))
         series = await chart.ask(Interval.HOUR, last=5)

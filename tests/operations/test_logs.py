@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.logs import LEVELS, configure_logs, log_operation, secrets_of
+from app.logs import LEVELS, _operation_fields, configure_logs, log_operation, secrets_of
 from app.redaction import MAX_LEARNT, REDACTED, Redactor, Secrets
 from app.settings import LogFormat, Settings
 
@@ -277,6 +277,27 @@ def test_an_operation_is_one_line(lines: Lines) -> None:
     assert expected.items() <= first.items()
     assert (len(second["name"]), second["events"], second["upstream_calls"]) == (100, 12, 0)
     assert "request_id" not in second
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Operation(),
+        Operation(kind="subscription", events=3, error_codes=()),
+        Operation(name=None, kind=None, extensions={}),
+        Operation(name=f"?token={TOKEN}", request_id=f"a:b:{TOKEN}"),
+        Operation(name="half of \ud83d"),
+    ],
+)
+def test_the_short_way_writes_the_same_line(record: Operation, lines: Lines, stream: io.StringIO) -> None:
+    """As every other line is written, letter by letter but for the instant."""
+    log_operation(record)
+    structlog.get_logger().info("operation", **_operation_fields(record))
+    (short, long), raw = lines(), stream.getvalue()
+    assert list(short) == list(long)
+    assert {**short, "timestamp": ""} == {**long, "timestamp": ""}
+    assert short["timestamp"] <= long["timestamp"]
+    assert TOKEN not in raw
 
 
 def test_the_console_shows_the_same_without_secrets(secrets: Secrets, stream: io.StringIO) -> None:

@@ -16,6 +16,7 @@ from app.services.phases import PhaseService
 from schema.build import build_schema
 from schema.context import RequestContext, Role, Services
 from schema.execution.engine import Engine, Prepared
+from schema.execution.events import subscribe
 from schema.execution.records import GraphQLRequest, OperationRecord, RequestFailure
 from tests.indicators.walks import walk
 from tests.services.fakes import an_instrument
@@ -119,7 +120,7 @@ async def test_the_phase_of_an_exchange_is_followed() -> None:
     """The present one first; each event is the whole phase."""
     prepared = prepare("subscription{marketPhase(exchange:MCX){exchange phase nextTransition}}")
     assert isinstance(prepared, Prepared)
-    events = await ENGINE.subscribe(prepared, context())
+    events = await subscribe(ENGINE, prepared, context())
     assert not isinstance(events, dict)
     with anyio.fail_after(5):
         event = await anext(events)

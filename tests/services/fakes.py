@@ -2,7 +2,7 @@
 
 # ruff: noqa: D102 - what a fake's method means stands in its port
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -107,6 +107,9 @@ class StillStream:
 
     def latest(self, instrument_id: str, mode: StreamMode = StreamMode.FULL) -> Quote | None:
         return self.states.get(instrument_id)
+
+    def latest_of(self, instrument_ids: Collection[str], mode: StreamMode = StreamMode.FULL) -> list[Quote | None]:
+        return [self.latest(key, mode) for key in instrument_ids]
 
     def keep_hot(self, instruments: Sequence[Instrument]) -> None:
         self.hot.append([instrument.id for instrument in instruments])

@@ -232,3 +232,33 @@ async def test_tasks_that_save_one_series_at_once_lose_nothing(store: CandleStor
             group.start_soon(store.save, INFY, ONE, bars(first, first + 20), known(first, first + 20))
     assert await store.bars(INFY, ONE, ALWAYS) == bars(0, 200)
     assert await store.coverage(INFY, ONE, ALWAYS) == [known(0, 200)]
+
+
+async def test_bars_come_as_columns_too(store: CandleStore):
+    """The same bars, of every state, and none."""
+    saved = [bar(0), bar(1, interest=7), bar(2, state=CandleState.CORRECTED)]
+    await store.save(INFY, ONE, saved, known(0, 5))
+    for within in (ALWAYS, span(1, 2), span(3, 5)):
+        chunk = await store.chunk(INFY, ONE, within)
+        assert list(chunk.bars(0, len(chunk))) == await store.bars(INFY, ONE, within)
+
+
+async def test_the_opening_of_the_last_bars_says_where_to_begin(store: CandleStore):
+    """As many before an instant as asked for, or None."""
+    await store.save(INFY, ONE, [bar(0), bar(2), bar(4)], known(0, 5))
+    assert await store.opening(INFY, ONE, before=at(4), count=2) == at(0)
+    assert await store.opening(INFY, ONE, before=at(5), count=1) == at(4)
+    assert await store.opening(INFY, ONE, before=at(4), count=3) is None
+    assert await store.opening(TCS, ONE, before=at(4), count=1) is None
+
+
+async def test_every_write_of_a_series_is_counted(store: CandleStore):
+    """One each, and of its own series only: so that somebody who counts his own sees another's."""
+    assert await store.writes(INFY, ONE) == 0
+    await store.save(INFY, ONE, bars(0, 2), known(0, 2))
+    await store.replace(INFY, ONE, [bar(1, 7.0)])
+    assert await store.writes(INFY, ONE) == 2
+    await store.save(INFY, FIVE, [], known(0, 1))
+    await store.drop(INFY, ONE)
+    await store.save(INFY, ONE, bars(0, 2), known(0, 2))
+    assert (await store.writes(INFY, ONE), await store.writes(INFY, FIVE)) == (4, 1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.domain.feeds import FeedState
 from app.domain.quotes import StreamMode
-from app.streaming import tickbox
+from app.domain.update_merge import BATCH_TICKS
 from app.streaming.quotebox import QuoteMailbox
 from app.streaming.tape import Interruption, Replay, TickTape
 from app.streaming.tickbox import TickChanges, TickMailbox
@@ -143,7 +143,7 @@ def test_a_batch_is_bounded_and_its_cursor_is_where_it_ends() -> None:
         box.put(tape.append(a_tick("A", volume)))
     tape.append(a_tick("B", 0))
     batches = take_all(box)
-    assert [len(batch.ticks) for batch in batches] == [tickbox.BATCH_TICKS, tickbox.BATCH_TICKS, 500]
+    assert [len(batch.ticks) for batch in batches] == [BATCH_TICKS, BATCH_TICKS, 500]
     assert [batch.cursor.sequence for batch in batches] == [1_000, 2_000, 2_501]
     assert box.cursor == batches[-1].cursor
 

@@ -1,12 +1,13 @@
 """Stores in memory, for tests of what is built on them. They pass the contract tests of the SQL ones."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import anyio.lowlevel
 
+from app.domain.candle_chunks import CandleChunk, chunk_of
 from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.jobs import FINISHED, Job
 from app.ports import Coverage
@@ -20,6 +21,7 @@ class MemoryCandleStore:
     def __init__(self) -> None:
         self._bars: dict[tuple[str, Interval], dict[datetime, Candle]] = defaultdict(dict)
         self._known: dict[tuple[str, Interval], list[Coverage]] = defaultdict(list)
+        self._writes: Counter[tuple[str, Interval]] = Counter()
 
     async def bars(self, instrument_id: str, interval: Interval, span: CandleRange) -> list[Candle]:
         """The stored bars that open in [start, end), oldest first."""
@@ -31,6 +33,20 @@ class MemoryCandleStore:
         await anyio.lowlevel.checkpoint()
         found = [bar for bar in self._sorted(instrument_id, interval) if bar.time < before]
         return found[-count:] if count > 0 else []
+
+    async def chunk(self, instrument_id: str, interval: Interval, span: CandleRange) -> CandleChunk:
+        """The same as columns."""
+        return chunk_of(await self.bars(instrument_id, interval, span))
+
+    async def opening(self, instrument_id: str, interval: Interval, *, before: datetime, count: int) -> datetime | None:
+        """When the `count`-th bar before an instant opens; None if there are fewer."""
+        found = await self.last_bars(instrument_id, interval, before=before, count=count)
+        return found[0].time if len(found) == count else None
+
+    async def writes(self, instrument_id: str, interval: Interval) -> int:
+        """How often the series was written."""
+        await anyio.lowlevel.checkpoint()
+        return self._writes[instrument_id, interval]
 
     async def coverage(self, instrument_id: str, interval: Interval, within: CandleRange) -> list[Coverage]:
         """Known spans that overlap or touch `within`, whole, oldest first."""
@@ -48,12 +64,14 @@ class MemoryCandleStore:
         """Store corrected bars without a word on coverage."""
         encode_bars(bars)
         await anyio.lowlevel.checkpoint()
+        self._writes[instrument_id, interval] += 1
         self._bars[instrument_id, interval].update({bar.time: bar for bar in bars})
 
     async def drop(self, instrument_id: str, interval: Interval) -> int:
         """Forget bars and coverage of one series; how many bars there were."""
         await anyio.lowlevel.checkpoint()
         self._known.pop((instrument_id, interval), None)
+        self._writes[instrument_id, interval] += 1
         return len(self._bars.pop((instrument_id, interval), {}))
 
     def _sorted(self, instrument_id: str, interval: Interval) -> list[Candle]:

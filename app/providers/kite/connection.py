@@ -5,14 +5,13 @@ to the ticker. One task runs it and is its only owner.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
 import anyio
 import structlog
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from app.domain.feeds import FeedState
@@ -20,6 +19,7 @@ from app.domain.quotes import StreamMode
 from app.ports import Clock
 from app.providers.kite.backoff import Backoff
 from app.providers.kite.dial import DialFailed, Line, SocketRefused, TokenRefused
+from app.providers.kite.frames import Message, TickerSocket
 from app.providers.kite.intake import Intake
 from app.providers.kite.messages import error_in, plan_requests
 from app.providers.kite.race import first_of
@@ -147,7 +147,7 @@ class Connection:
         else:
             await self._after(await self._use(socket, token))
 
-    async def _dial(self, token: str) -> ClientConnection:
+    async def _dial(self, token: str) -> TickerSocket:
         if self.state is FeedState.LOGIN_REQUIRED:
             # Nobody is to be sent to the login again while the session that it gave is dialled.
             self._enter(FeedState.CONNECTING, "dialling with the new session")
@@ -160,7 +160,7 @@ class Connection:
         self._enter(FeedState.LOGIN_REQUIRED, reason)
         await self._shared.tokens.wait_newer(self._version)
 
-    async def _use(self, socket: ClientConnection, token: str) -> Ending:
+    async def _use(self, socket: TickerSocket, token: str) -> Ending:
         """Read the socket until it ends; it is closed after this."""
         self._live_since = None
         try:
@@ -177,23 +177,24 @@ class Connection:
             self._lose()
         return ending
 
-    async def _receive(self, socket: ClientConnection) -> Ending:
+    async def _receive(self, socket: TickerSocket) -> Ending:
         clock, intake = self._shared.clock, self._shared.intake
         try:
             while True:
-                message = await socket.recv()
-                self._frames += 1
-                intake.counters.frames += 1
+                messages = await socket.batch()
+                self._frames += len(messages)
+                intake.counters.frames += len(messages)
                 if self._live_since is None:
                     self._go_live()
-                if isinstance(message, str):
-                    self._read_text(message)
-                elif len(message) > 1:
-                    intake.accept(message, clock.now())
+                binary = [message for message in messages if isinstance(message, bytes) and len(message) > 1]
+                if binary:
+                    intake.accept(binary, clock.now())
+                if len(binary) < len(messages):
+                    self._read_texts(messages)
         except ConnectionClosed:
             return Ending.DROPPED
 
-    async def _request(self, socket: ClientConnection) -> Ending:
+    async def _request(self, socket: TickerSocket) -> Ending:
         subscribed: dict[int, StreamMode] = {}
         try:
             while self.is_needed:
@@ -231,11 +232,11 @@ class Connection:
         closed = self._shared.is_trading() is False
         return self._settings.silence_closed if closed else self._settings.silence
 
-    def _read_text(self, text: str) -> None:
-        error = error_in(text)
-        if error is not None:
-            self._shared.intake.counters.errors += 1
-            _log.warning("ticker_error_message", message=error)
+    def _read_texts(self, messages: Iterable[Message]) -> None:
+        for error in [error_in(text) for text in messages if isinstance(text, str)]:
+            if error is not None:
+                self._shared.intake.counters.errors += 1
+                _log.warning("ticker_error_message", message=error)
 
     def _go_live(self) -> None:
         self._live_since = self._shared.clock.monotonic()

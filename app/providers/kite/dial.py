@@ -8,13 +8,13 @@ import logging
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-MAX_MESSAGE_BYTES = 2 * 1024 * 1024
-"""Bound of one message: 3,000 full packets are 558,002 bytes, and nothing else Kite sends comes near."""
+from app.providers.kite.frames import MAX_MESSAGE_BYTES, TickerSocket
 
 API_VERSION = {"X-Kite-Version": "3"}
 
@@ -55,11 +55,12 @@ class Line:
         query = f"{parts.query}&{credentials}" if parts.query else credentials
         return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
-    async def dial(self, token: str) -> ClientConnection:
+    async def dial(self, token: str) -> TickerSocket:
         """An open socket. Raises TokenRefused, SocketRefused or DialFailed."""
         try:
-            return await connect(
+            socket = await connect(
                 self.address(token),
+                create_connection=TickerSocket,
                 compression=None,
                 ping_interval=None,  # Kite's heartbeats are the sign of life; `connection` watches for them
                 max_size=MAX_MESSAGE_BYTES,
@@ -78,6 +79,7 @@ class Line:
             raise DialFailed(msg) from None
         except (OSError, WebSocketException) as error:
             raise DialFailed(f"the ticker cannot be reached ({type(error).__name__})") from None
+        return cast("TickerSocket", socket)
 
 
 def _refusal(status: int) -> DialFailed:

@@ -19,6 +19,7 @@ from io import BytesIO, TextIOWrapper
 from math import isfinite
 from sys import intern
 
+from app.domain.drafts import quick_constructor
 from app.domain.errors import MalformedPayload
 from app.domain.instruments import MAX_ID_LENGTH, Exchange, Instrument, InstrumentKind
 from app.ports import InstrumentDump
@@ -48,6 +49,7 @@ MOST_DIGITS = 10
 MAX_LOT = 2**31 - 1
 """What a GraphQL Int can carry."""
 EXCHANGES = {exchange.value: exchange for exchange in Exchange}
+_new_instrument = quick_constructor(Instrument)
 OPTIONS = frozenset({InstrumentKind.CALL, InstrumentKind.PUT})
 MOST_UNREADABLE = 0.5
 """A master of which half cannot be read has another format: taking it would empty ours."""
@@ -104,7 +106,7 @@ def _instrument(cells: Sequence[str], positions: tuple[int, ...]) -> Instrument 
         instrument_id = _id(word, symbol)
         kind = kind_of(exchange, segment=segment, type_word=type_word, symbol=symbol, name=name)
         contract = kind in DERIVATIVES
-        return Instrument(
+        return _new_instrument(
             id=instrument_id,
             exchange=exchange,
             symbol=symbol,

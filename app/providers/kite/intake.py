@@ -1,10 +1,11 @@
 """What arrives on the ticker's sockets, kept until the next flush.
 
-Frames come in from the connections; the newest quote of each instrument and every tick of those that
-want every tick go out to the sink. Between two flushes a packet costs no more than being found.
+Messages come in from the connections; the newest quote of each instrument and every tick of those that
+want every tick go out to the sink. Between two flushes a packet costs no more than being found: all are decoded at
+the flush, and of what only wants the newest state only the newest one is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,15 +15,14 @@ import structlog
 
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
-from app.domain.ticks import Tick
 from app.ports import TickSink, Wanted
-from app.providers.kite.packets import decode_quote, decode_tick, split_frame
+from app.providers.kite.packets import decode_quote, decode_tick, take_packets
 
 FLUSH_QUOTES = 500
 """Quotes decoded in one go: about 5 ms of work, so that the event loop breathes between two slices."""
 
-PENDING_TICKS = 5_000
-"""Ticks that may wait for the flush; in a burst beyond it they are delivered at once. About 2 MB."""
+PENDING_TICKS = 1_000
+"""Ticks that may wait for the flush; in a burst beyond it they are delivered at once: 3 ms of work in one go."""
 
 REPORTED_LENGTHS = 16
 """Unknown packet lengths that get a log line, one each; a broken stream could invent 65,536."""
@@ -61,7 +61,7 @@ class Intake:
         self._bound: dict[int, Wanted] = {}
         self._every_tick: dict[int, str] = {}
         self._newest: dict[int, tuple[bytes, datetime]] = {}
-        self._ticks: list[Tick] = []
+        self._ticks: list[tuple[bytes, str, datetime]] = []
         self._sink: TickSink | None = None
         self._reported: set[int] = set()
 
@@ -83,17 +83,21 @@ class Intake:
         """Whether a flush would deliver nothing."""
         return not (self._newest or self._ticks)
 
-    def accept(self, data: bytes, received_at: datetime) -> None:
-        """Take a binary message."""
-        frame = split_frame(data)
-        self.counters.packets += len(frame.packets)
-        newest, every_tick = self._newest, self._every_tick
-        for token, packet in frame.packets:
+    def accept(self, messages: Iterable[bytes], received_at: datetime) -> None:
+        """Take binary messages that came together, in order."""
+        packets: list[tuple[int, bytes]] = []
+        unknown: list[int] = []
+        malformed = 0
+        for data in messages:
+            malformed += not take_packets(data, packets, unknown)
+        self.counters.packets += len(packets)
+        newest = self._newest
+        for token, packet in packets:
             newest[token] = (packet, received_at)
-            if token in every_tick:
-                self._keep_tick(packet, every_tick[token], received_at)
-        if frame.malformed or frame.unknown:
-            self._report(frame.unknown, malformed=frame.malformed)
+        if self._every_tick:
+            self._keep_ticks(packets, received_at)
+        if malformed or unknown:
+            self._report(unknown, malformed)
 
     def flush(self, sink: TickSink) -> Iterator[None]:
         """Deliver everything that has arrived, in slices; the caller may pause after each."""
@@ -113,25 +117,24 @@ class Intake:
         )
         return [quote for quote in decoded if quote is not None]
 
-    def _keep_tick(self, packet: bytes, instrument_id: str, received_at: datetime) -> None:
-        tick = decode_tick(packet, instrument_id, self._source, received_at)
-        if tick is None:
-            return
-        self._ticks.append(tick)
+    def _keep_ticks(self, packets: list[tuple[int, bytes]], received_at: datetime) -> None:
+        ids = self._every_tick
+        self._ticks += [(packet, ids[token], received_at) for token, packet in packets if token in ids]
         if len(self._ticks) >= PENDING_TICKS and self._sink is not None:
             self._flush_ticks(self._sink)
 
     def _flush_ticks(self, sink: TickSink) -> None:
         if self._ticks:
-            ticks, self._ticks = self._ticks, []
-            sink.publish_ticks(ticks)
+            kept, self._ticks = self._ticks, []
+            decoded = [decode_tick(packet, key, self._source, received_at) for packet, key, received_at in kept]
+            sink.publish_ticks([tick for tick in decoded if tick is not None])
 
-    def _report(self, unknown: list[int], *, malformed: bool) -> None:
-        if malformed and not self.counters.malformed:
-            _log.warning("ticker_frame_malformed", source=self._source)
-        self.counters.malformed += malformed
+    def _report(self, unknown: list[int], malformed: int) -> None:
         self.counters.unknown_lengths += len(unknown)
         for length in set(unknown) - self._reported:
             if len(self._reported) < REPORTED_LENGTHS:
                 self._reported.add(length)
                 _log.warning("ticker_packet_length_unknown", length=length, source=self._source)
+        if malformed and not self.counters.malformed:
+            _log.warning("ticker_frame_malformed", source=self._source)
+        self.counters.malformed += malformed

@@ -9,8 +9,10 @@ https://kite.trade/docs/connect/v3/websocket/ and upstream.md 1.7.
 import struct
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import cast
 
-from app.domain.drafts import quick_constructor
+from app.domain.drafts import open_draft, quick_constructor
 from app.domain.errors import MalformedPayload
 from app.domain.provenance import DataSource
 from app.domain.quotes import Depth, DepthLevel, Quote, StreamMode, price_change
@@ -41,11 +43,17 @@ _INDEX = struct.Struct(">6i4x")
 _TRADE = struct.Struct(">iIiIII4i")
 _TIMES = struct.Struct(">5I")
 _LEVEL = struct.Struct(">IiHxx")
-_TOP = struct.Struct(">Ii")
+_SMALL_TICK = struct.Struct(">4xi I 4x I")
+_FULL_TICK = struct.Struct(">Ii I 4x I 28x I 8x I Ii 52x Ii")
+"""What a tick needs: price, quantity, volume; and of a FULL packet open interest, time, best bid and best ask."""
 
-_new_level, _new_quote, _new_tick = quick_constructor(DepthLevel), quick_constructor(Quote), quick_constructor(Tick)
+_new_quote, _new_tick, _new_depth = quick_constructor(Quote), quick_constructor(Tick), quick_constructor(Depth)
+_open_level, _open_tick = open_draft(DepthLevel), open_draft(Tick)
 
 _BODY_AT, _TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 4, 44, 64, 124, 28
+
+KEPT_INSTANTS = 4_096
+"""Seconds that need not be made into datetimes again: each packet has two, and all of a second have the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +72,28 @@ def split_frame(data: bytes) -> Frame:
     """The packets of a message. A heartbeat, one byte, has none. Never raises: what is readable is kept."""
     packets: list[tuple[int, bytes]] = []
     unknown: list[int] = []
+    return Frame(packets, unknown, malformed=not take_packets(data, packets, unknown))
+
+
+def take_packets(data: bytes, packets: list[tuple[int, bytes]], unknown: list[int]) -> bool:
+    """Add what stands in a message to both lists of a Frame; whether it ends where its last packet does."""
     end = len(data)
     if end < _COUNT.size:
-        return Frame(packets, unknown, malformed=False)
-    at = _COUNT.size
-    for _ in range(_COUNT.unpack_from(data)[0]):
+        return True
+    at, lengths, head = _COUNT.size, MODES, _HEAD.unpack_from
+    for _ in range(data[0] << 8 | data[1]):
         if at + _HEAD.size > end:
-            return Frame(packets, unknown, malformed=True)
-        length, token = _HEAD.unpack_from(data, at)
+            return False
+        length, token = head(data, at)
         start = at + 2
         at = start + length
         if at > end:
-            return Frame(packets, unknown, malformed=True)
-        if length in MODES:
+            return False
+        if length in lengths:
             packets.append((token, data[start:at]))
         else:
             unknown.append(length)
-    return Frame(packets, unknown, malformed=at != end)
+    return at == end
 
 
 def decode_quote(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Quote | None:
@@ -104,31 +117,18 @@ def decode_tick(packet: bytes, instrument_id: str, source: DataSource, received_
 
     Raises MalformedPayload for a length that does not exist.
     """
+    if len(packet) == FULL:
+        return _full_tick(packet, instrument_id, source, received_at)
     token, raw_last = _head_of(packet)
     if not raw_last:
         return None
-    divisor, length = _divisor(token), len(packet)
-    last = raw_last / divisor
-    if length not in (QUOTE, FULL):
-        exchange_time = _index_time(packet) if length == INDEX_FULL else None
-        return _new_tick(instrument_id, last, source, received_at, exchange_time=exchange_time)
-    _, quantity, _, volume, *_ = _TRADE.unpack_from(packet, _BODY_AT)
-    tradable = _segment(token) != _INDICES
-    if length == QUOTE:
-        return _new_tick(instrument_id, last, source, received_at, quantity or None, volume if tradable else None)
-    _, interest, _, _, epoch = _TIMES.unpack_from(packet, _TIMES_AT)
-    return _new_tick(
-        instrument_id,
-        last,
-        source,
-        received_at,
-        quantity or None,
-        volume if tradable else None,
-        _best(packet, _DEPTH_AT, divisor),
-        _best(packet, _ASKS_AT, divisor),
-        _open_interest(interest, token),
-        _instant(epoch),
-    )
+    last = raw_last / _divisor(token)
+    if len(packet) == QUOTE:
+        _, quantity, volume = _SMALL_TICK.unpack_from(packet)
+        traded = volume if _segment(token) != _INDICES else None
+        return _new_tick(instrument_id, last, source, received_at, quantity or None, traded)
+    exchange_time = _index_time(packet) if len(packet) == INDEX_FULL else None
+    return _new_tick(instrument_id, last, source, received_at, exchange_time=exchange_time)
 
 
 def _head_of(packet: bytes) -> tuple[int, int]:
@@ -136,6 +136,24 @@ def _head_of(packet: bytes) -> tuple[int, int]:
         raise MalformedPayload(f"the ticker sent a packet of {len(packet)} bytes, a length that does not exist")
     token, raw_last = _LTP.unpack_from(packet)
     return token, raw_last
+
+
+def _full_tick(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Tick | None:
+    token, last, quantity, volume, interest, epoch, bids, bid, asks, ask = _FULL_TICK.unpack_from(packet)
+    if not last:
+        return None
+    segment = token & 0xFF
+    divisor = _DIVISORS.get(segment, _PAISE)
+    tick = _open_tick()
+    tick.id, tick.last_price, tick.source, tick.received_at = instrument_id, last / divisor, source, received_at
+    tick.last_quantity = quantity or None
+    tick.volume = volume if segment != _INDICES else None
+    tick.bid = bid / divisor if bids else None
+    tick.ask = ask / divisor if asks else None
+    tick.open_interest = interest if interest or segment not in _WITHOUT_OPEN_INTEREST else None
+    tick.exchange_time = _instant(epoch)
+    tick.__class__ = Tick
+    return cast("Tick", tick)
 
 
 def _segment(token: int) -> int:
@@ -146,6 +164,7 @@ def _divisor(token: int) -> float:
     return _DIVISORS.get(token & 0xFF, _PAISE)
 
 
+@lru_cache(maxsize=KEPT_INSTANTS)
 def _instant(epoch: int) -> datetime | None:
     return from_epoch(epoch) if epoch else None
 
@@ -157,11 +176,6 @@ def _open_interest(value: int, token: int) -> int | None:
 def _price(value: int, divisor: float) -> float | None:
     # Before the first trade of a day the exchange sends 0: there is no such price.
     return value / divisor if value else None
-
-
-def _best(packet: bytes, at: int, divisor: float) -> float | None:
-    quantity, price = _TOP.unpack_from(packet, at)
-    return price / divisor if quantity else None
 
 
 def _index_time(packet: bytes) -> datetime | None:
@@ -231,10 +245,15 @@ def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: d
 
 
 def _depth(packet: bytes, divisor: float) -> Depth:
-    return Depth(_side(packet[_DEPTH_AT:_ASKS_AT], divisor), _side(packet[_ASKS_AT:], divisor))
+    return _new_depth(_side(packet[_DEPTH_AT:_ASKS_AT], divisor), _side(packet[_ASKS_AT:], divisor))
 
 
 def _side(rows: bytes, divisor: float) -> tuple[DepthLevel, ...]:
-    return tuple(
-        [_new_level(price / divisor, size, orders) for size, price, orders in _LEVEL.iter_unpack(rows) if size]
-    )
+    levels = []
+    for size, price, orders in _LEVEL.iter_unpack(rows):
+        if size:
+            level = _open_level()
+            level.price, level.quantity, level.orders = price / divisor, size, orders
+            level.__class__ = DepthLevel
+            levels.append(level)
+    return tuple(levels)

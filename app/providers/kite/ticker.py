@@ -6,7 +6,7 @@ decoder is the oracle of our tests.
 """
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -103,13 +103,18 @@ class KiteTickSource:
 
     async def _flush_forever(self, sink: TickSink) -> None:
         while True:
-            started = self._clock.monotonic()
-            if not self._intake.is_empty:
-                for _ in self._intake.flush(sink):
-                    await checkpoint()
-            # At most half of the time goes into decoding: what arrives meanwhile is merged, not queued.
-            spent = self._clock.monotonic() - started
-            await anyio.sleep(max(self._settings.flush_interval, spent))
+            spent, slices = 0.0, self._intake.flush(sink)
+            while (worked := self._timed(slices)) is not None:
+                spent += worked
+                await checkpoint()
+            # At most a third of the time goes into decoding: what arrives meanwhile is merged, not queued.
+            await anyio.sleep(max(self._settings.flush_interval, 2 * spent))
+
+    def _timed(self, slices: Iterator[None]) -> float | None:
+        """Seconds that the next slice took; None if there is none."""
+        started = self._clock.monotonic()
+        is_last = next(slices, True)
+        return None if is_last else self._clock.monotonic() - started
 
     def _tell(self, lost: frozenset[str] = frozenset()) -> None:
         """Tell the sink what has changed: a state of a connection, or that the instruments `lost` were lost."""

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from app.domain.candle_merge import MERGED, bar_end, merge_days
 from app.domain.candles import Candle, CandleRange, CandleSeries, Interval, SourceShare
+from app.domain.chunked_candles import ChunkedCandles
 from app.domain.errors import MarketDataError, RateLimited
 from app.domain.provenance import DataSource
 from app.domain.spans import subtract
@@ -51,9 +52,9 @@ class Answers:
         self._hours = hours
         self._source = source
 
-    def bars(self, request: HistoryRequest, found: Findings, *, include_forming: bool) -> list[Candle]:
+    def bars(self, request: HistoryRequest, found: Findings, *, include_forming: bool) -> Sequence[Candle]:
         """The bars of the request's interval, with states; a week or month of which a day is not known is left out."""
-        base = [*found.stored, *self._unsettled(request, found, include_forming=include_forming)]
+        base = _joined(found.stored, self._unsettled(request, found, include_forming=include_forming))
         if request.interval not in MERGED:
             return base
         merged = merge_days(base, request.interval)
@@ -89,7 +90,7 @@ class Answers:
             interval=request.interval,
             start=start,
             end=request.end,
-            candles=tuple(bars),
+            candles=bars if isinstance(bars, ChunkedCandles) else tuple(bars),
             sources=self._shares(bars, found.coverage),
             upstream_calls=found.upstream_calls,
             expected=judged.expected,
@@ -137,6 +138,11 @@ class Answers:
                 known = next(spans, None)
             counts[self._source if known is None else known.source] += 1
         return tuple(SourceShare(source, count) for source, count in counts.items())
+
+
+def _joined(stored: Sequence[Candle], newer: Sequence[Candle]) -> Sequence[Candle]:
+    """All of them; in chunks still, if they were."""
+    return stored.followed_by(newer) if isinstance(stored, ChunkedCandles) else [*stored, *newer]
 
 
 def described(problem: MarketDataError) -> str:

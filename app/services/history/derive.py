@@ -78,6 +78,6 @@ def _bars(runs: Sequence[BarRun], finer: Interval) -> float:
 def _merged(bars: Sequence[Candle], runs: Sequence[BarRun], interval: Interval) -> list[Candle] | None:
     """The longer bars; None if a finer one lies where no session is, as in an auction: the source may count it in."""
     try:
-        return merge_minutes(bars, [CandleRange(run.opens, run.ends) for run in runs], interval)
+        return merge_minutes(list(bars), [CandleRange(run.opens, run.ends) for run in runs], interval)
     except ValueError:
         return None

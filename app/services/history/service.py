@@ -23,6 +23,7 @@ from app.services.history.expectation import TRADED, TradingHours
 from app.services.history.fetches import Priority
 from app.services.history.hours import settled_until
 from app.services.history.intake import OnDrift
+from app.services.history.remembering import RememberingStore
 from app.services.history.request import MAX_BARS, HistoryRequest, check_request, too_many_bars
 from app.services.history.spans import base_span, look_backs
 from app.services.history.want import Effort, Want
@@ -58,7 +59,7 @@ class _Found:
 
     start: datetime
     findings: Findings
-    bars: list[Candle]
+    bars: Sequence[Candle]
 
 
 class HistoryService:
@@ -79,7 +80,7 @@ class HistoryService:
         on_drift: OnDrift = _unheard,
     ) -> None:
         self._source = source
-        self._store = store
+        self._store = store = RememberingStore(store, clock)
         self._clock = clock
         self._hours = hours
         self._deadline = deadline
@@ -182,7 +183,7 @@ class HistoryService:
     async def _by_count(self, question: _Question) -> _Found:
         """The last bars: those that are stored, without holes, or piece by piece back."""
         request = question.request
-        stored: list[Candle] = []
+        stored: Sequence[Candle] = ()
         seen: Sequence[Coverage] = ()
         if request.interval not in MERGED:
             ever = CandleRange(request.earliest, request.end)
@@ -232,7 +233,7 @@ class HistoryService:
                 "ask again, or for fewer"
             )
 
-    async def _look(self, question: _Question, span: CandleRange, stored: list[Candle] | None = None) -> _Found:
+    async def _look(self, question: _Question, span: CandleRange, stored: Sequence[Candle] | None = None) -> _Found:
         """What there is of a span. `stored`: its bars, if they were read after what is known of it."""
         request, effort = question.request, question.effort
         coverage = effort.coverage

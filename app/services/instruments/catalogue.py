@@ -1,6 +1,6 @@
 """The instrument master in memory. Built from a sync's instruments; asked by everything that takes an id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from app.domain.errors import InvalidInput, SourceUnavailable, UnknownInstrument
@@ -42,6 +42,10 @@ class InstrumentCatalogue:
     def find(self, instrument_id: str) -> Instrument | None:
         """The instrument with exactly this id."""
         return self._by_id.get(instrument_id)
+
+    def find_each(self, instrument_ids: Iterable[str]) -> list[Instrument | None]:
+        """What `find` says of each, in order."""
+        return list(map(self._by_id.get, instrument_ids))
 
     def by_token(self, token: int) -> Instrument | None:
         """The instrument with this token; of several, the one that expires last or never."""

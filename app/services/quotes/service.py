@@ -4,15 +4,16 @@ Comes in: instruments, the caller's limit on age, and the operation's cost. Goes
 for each. Called by the loaders of GraphQL; the runtime owns `run()`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 import anyio
 
 from app.domain.errors import InvalidInput, MarketDataError, NotPriced, RateLimited, SourceTimeout
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
-from app.domain.quotes import Quote, StreamMode
+from app.domain.quotes import Quote
 from app.domain.time import ist_date
 from app.ports import Clock, QuoteSource, QuoteStream
 from app.services.quotes.batch import Batch, not_priced
@@ -77,51 +78,51 @@ class QuoteService:
         the present one at any age. `cost` grows by what this took. Raises InvalidInput for a negative age.
         """
         limit = _limit(max_age)
-        answers: dict[str, Quote | MarketDataError] = {}
-        missing = self._answer_from_stream(instruments, answers, cost)
-        missing = self._answer_from_memory(missing, limit, answers, cost)
+        answers = self._at_hand(instruments, limit, cost)
+        missing = {item.id: item for item in instruments if answers[item.id] is None}
         if missing:
             answers.update(await self._ask(missing, limit, cost))
-        return answers
+        return cast("dict[str, Quote | MarketDataError]", answers)
 
-    def _answer_from_stream(
-        self, instruments: Iterable[Instrument], answers: dict[str, Quote | MarketDataError], cost: Cost
-    ) -> dict[str, Instrument]:
-        latest = self._stream.latest
-        streamed = self._streamed
-        missing: dict[str, Instrument] = {}
-        for instrument in instruments:
-            key = instrument.id
-            quote = latest(key, StreamMode.FULL)
-            if quote is None:
-                missing[key] = instrument
-            else:
-                answers[key] = quote
-                streamed[key] = instrument
-        cost.from_stream += len(answers)
-        return missing
+    def at_hand(
+        self, instruments: Sequence[Instrument], *, max_age: timedelta | None, cost: Cost
+    ) -> dict[str, Quote | MarketDataError | None]:
+        """What `quotes` would answer without a call, at once; None where it takes one.
+
+        `cost` grows by what was answered. Raises as `quotes`.
+        """
+        return self._at_hand(instruments, _limit(max_age), cost)
+
+    def _at_hand(
+        self, instruments: Sequence[Instrument], limit: timedelta, cost: Cost
+    ) -> dict[str, Quote | MarketDataError | None]:
+        wanted = {instrument.id: instrument for instrument in instruments}
+        answers: dict[str, Quote | MarketDataError | None]
+        answers = dict(zip(wanted, self._stream.latest_of(wanted), strict=True))
+        if not all(answers.values()):
+            missing = {key: wanted.pop(key) for key, quote in answers.items() if quote is None}
+            self._answer_from_memory(missing, limit, answers, cost)
+        cost.from_stream += len(wanted)
+        self._streamed.update(wanted)
+        return answers
 
     def _answer_from_memory(
         self,
-        wanted: dict[str, Instrument],
+        wanted: Mapping[str, Instrument],
         limit: timedelta,
-        answers: dict[str, Quote | MarketDataError],
+        answers: dict[str, Quote | MarketDataError | None],
         cost: Cost,
-    ) -> dict[str, Instrument]:
+    ) -> None:
         now = self._clock.now()
-        missing: dict[str, Instrument] = {}
         for key, instrument in wanted.items():
             known = self._memory.younger_than(key, limit, now)
-            if known is not None and known.quote is not None:
+            if known is None:
+                answers[key] = _expired(instrument, now)
+            elif known.quote is None:
+                answers[key] = not_priced(instrument, self._source.source)
+            else:
                 answers[key] = known.quote
                 cost.from_cache += 1
-            elif known is not None:
-                answers[key] = not_priced(instrument, self._source.source)
-            elif (expired := _expired(instrument, now)) is not None:
-                answers[key] = expired
-            else:
-                missing[key] = instrument
-        return missing
 
     async def _ask(
         self, wanted: dict[str, Instrument], limit: timedelta, cost: Cost

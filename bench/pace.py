@@ -1,0 +1,21 @@
+"""How long and how often is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds and rounds. A round has one run of every server."""
+
+    rounds: int = 3
+    warm_seconds: float = 0.4
+    seconds: float = 2.0
+    many_seconds: float = 4.0
+    """For thousands of sockets, of which the slowest server serves all in some seconds."""
+    stuck_seconds: float = 12.0
+    """For memory to grow, if it does."""
+
+    @classmethod
+    def quick(cls) -> "Pace":
+        """For a first look."""
+        return cls(rounds=1, seconds=1.0, many_seconds=2.0, stuck_seconds=5.0)

@@ -1,0 +1,1 @@
+"""The servers that are compared, each a process of its own, and the exchange behind ours."""

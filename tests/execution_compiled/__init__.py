@@ -1,0 +1,1 @@
+"""Compiled selections answer what ordinary execution answers, byte for byte, and really are compiled."""

@@ -1,0 +1,1 @@
+"""Tests of stored bars that are remembered: in chunks, and as JSON."""
