@@ -35,8 +35,7 @@ def opens(market: SimulatedMarket, indian_market: SimulatedMarket) -> Opens:
     async def opened(at: datetime = MONDAY_MORNING, **settings: object) -> AsyncIterator[RunningSandbox]:
         of = indian_market if settings.get("calendar") == "indian" else market
         async with running_sandbox(market=of, rate_limits=None, **settings) as running:
-            running.clock.freeze()
-            running.clock.shift(seconds=(at - running.clock.now()).total_seconds())
+            running.clock.freeze(at)
             yield running
 
     return opened

@@ -62,9 +62,9 @@ class ShiftableClock:
         """Real seconds plus the shift."""
         return self._real.monotonic() + self._shift.total_seconds()
 
-    def freeze(self) -> None:
-        """Stand still from now on but for `shift`."""
-        frozen = FixedClock(self._real.now())
+    def freeze(self, at: datetime | None = None) -> None:
+        """Stand still from now on but for `shift`; `at`: at that instant, whatever it is now."""
+        frozen = FixedClock(self._real.now() if at is None else at - self._shift)
         frozen._monotonic = self._real.monotonic()
         self._real = frozen
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.sandbox.shapes import Bar
+from app.sandbox.yahoo.today import DAY
 
 EX_DAY = (7, 15)
 """Month and day from which a share trades without that year's dividend."""
@@ -29,4 +30,4 @@ def dividend_events(bars: list[Bar], stamps: list[int], amount: float) -> dict[s
 
 def adjusted_closes(bars: list[Bar], now: datetime, fraction: float) -> list[float]:
     """Closes less all dividends that were paid after them. `fraction`: of the price, each."""
-    return [bar.close * (1.0 - fraction) ** len(list(ex_dates(bar.time, now))) for bar in bars]
+    return [bar.close * (1.0 - fraction) ** len(list(ex_dates(bar.time + DAY, now))) for bar in bars]

@@ -47,14 +47,16 @@ class Search:
 
 
 def _rank(security: Security, asked: str) -> int | None:
-    """How well a security fits; 0 is best, None: not at all."""
+    """How well a security fits; 0 is best, None: not at all. Codes of the BSE are found by their digits alone."""
     symbol, name = security.symbol, security.name.upper()
     if asked in {symbol, symbol.partition(".")[0]}:
         return 0
     if symbol.startswith(asked):
         return 1
+    if symbol.partition(".BO")[0].isdigit():
+        return None
     if name.startswith(asked):
-        return 2
+        return 1 if name == asked else 2
     return 3 if f" {asked}" in name else None
 
 
