@@ -82,7 +82,6 @@ def _naming(security: Security) -> dict[str, Any]:
 
 def _market(security: Security, reading: Reading, delay_minutes: int, state: str) -> dict[str, Any]:
     low, high = reading.low, reading.high
-    offset = reading.time.utcoffset()
     return {
         "marketState": state,
         "regularMarketPrice": reading.price,
@@ -100,8 +99,14 @@ def _market(security: Security, reading: Reading, delay_minutes: int, state: str
         "exchangeDataDelayedBy": delay_minutes,
         "exchangeTimezoneName": str(security.venue.zone),
         "exchangeTimezoneShortName": reading.time.strftime("%Z"),
-        "gmtOffSetMilliseconds": int(offset.total_seconds() * 1000) if offset is not None else 0,
+        "gmtOffSetMilliseconds": milliseconds_east(reading.time),
     }
+
+
+def milliseconds_east(at: datetime) -> int:
+    """The offset from UTC of a local time."""
+    offset = at.utcoffset()
+    return int(offset.total_seconds() * 1000) if offset is not None else 0
 
 
 def year_range(security: Security, reading: Reading, facts: Fundamentals) -> tuple[float, float]:

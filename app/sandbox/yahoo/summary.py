@@ -1,6 +1,7 @@
 """`/v10/finance/quoteSummary/{symbol}`: modules about one symbol, behind the crumb.
 
-Comes in: `modules=a,b`. Goes out: an object a module; modules that a symbol does not have are left out.
+Comes in: `modules=a,b`. Goes out: an object a module; modules that a symbol or the sandbox does not
+have are left out.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ class Summaries:
         return [Route("/v10/finance/quoteSummary/{symbol}", self.summary, methods=["GET"])]
 
     async def summary(self, request: Request) -> Response:
-        """The modules that were asked for. Raises YahooError 401, 404 and 500."""
+        """The modules that were asked for. Raises YahooError 401 and 404."""
         self._crumbs.check(request)
         symbol: str = request.path_params["symbol"]
         unknown = f"Quote not found for symbol: {symbol[:40]}"
@@ -41,9 +42,7 @@ class Summaries:
         result: dict[str, Any] = {}
         for name in request.query_params.get("modules", "").split(","):
             build = MODULES.get(name)
-            if build is None:
-                raise YahooError(500, ENVELOPE, "internal-error", f"Module {name[:40]!r} is not one of {list(MODULES)}")
-            module = build(subject)
+            module = build(subject) if build else None
             result |= {name: module} if module is not None else {}
         if not result:
             raise YahooError(404, ENVELOPE, "Not Found", "No fundamentals data found for any of the summaryTypes")

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from app.sandbox.yahoo.board import Reading
 from app.sandbox.yahoo.directory import Security
-from app.sandbox.yahoo.fundamentals import Fundamentals
-from app.sandbox.yahoo.quote_fields import INDIA, year_range
+from app.sandbox.yahoo.fundamentals import FIRST_TRADE, Fundamentals
+from app.sandbox.yahoo.quote_fields import INDIA, milliseconds_east, year_range
 
 DAY_SECONDS = 86_400
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -175,6 +175,22 @@ def _price(subject: Subject) -> dict[str, Any]:
     }
 
 
+def _quote_type(subject: Subject) -> dict[str, Any]:
+    security = subject.security
+    return MAX_AGE | {
+        "exchange": security.venue.code,
+        "quoteType": security.quote_type,
+        "symbol": security.symbol,
+        "underlyingSymbol": security.symbol,
+        "shortName": security.short_name,
+        "longName": security.name,
+        "firstTradeDateEpochUtc": int(FIRST_TRADE.timestamp()),
+        "timeZoneFullName": str(security.venue.zone),
+        "timeZoneShortName": subject.reading.time.strftime("%Z"),
+        "gmtOffSetMilliseconds": milliseconds_east(subject.reading.time),
+    }
+
+
 def _financial_data(subject: Subject) -> dict[str, Any] | None:
     if not _is_company(subject):
         return None
@@ -205,6 +221,7 @@ MODULES: Mapping[str, Callable[[Subject], dict[str, Any] | None]] = MappingProxy
         "assetProfile": _asset_profile,
         "price": _price,
         "financialData": _financial_data,
+        "quoteType": _quote_type,
     }
 )
 """By the name that a client sends."""
