@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import MalformedPayload, MarketDataError, NotPriced, SourceError
+from app.domain.errors import InvalidRange, MalformedPayload, MarketDataError, NotPriced, SourceError
 from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import InstrumentKind
 from app.domain.provenance import DataSource, Freshness
@@ -119,6 +119,7 @@ def test_one_garbled_row_spoils_no_other():
     [
         ({"code": "Not Found", "description": "x"}, NotPriced),
         ({"code": "Bad Request"}, SourceError),
+        ({"code": "Unprocessable Entity"}, InvalidRange),
         (3, MalformedPayload),
     ],
 )

@@ -13,6 +13,10 @@ from app.providers.yahoo.symbols import in_path, to_yahoo_symbol
 LAST_YEAR = 2200
 """Beyond it date arithmetic ends."""
 A_DAY = timedelta(days=1)
+TOLERANCE = timedelta(minutes=5)
+"""Callers count back from the last full minute; what is asked for lies within Yahoo's reach all the same."""
+INSIDE = timedelta(seconds=5)
+"""Yahoo's reach counts from its own now, which is a little later than ours (as yfinance has it)."""
 
 
 class YahooCandles:
@@ -41,8 +45,9 @@ class YahooCandles:
         self._check(interval, span)
         # A day is found by the opening of its session, which lies within a day of the midnight that we stamp it with.
         margin = A_DAY if interval is Interval.DAY else timedelta(0)
+        start = max(span.start - margin, now - REACHES[interval] + INSIDE)
         params = {
-            "period1": str(int((span.start - margin).timestamp())),
+            "period1": str(int(start.timestamp())),
             "period2": str(int((span.end + margin).timestamp())),
             "interval": INTERVAL_WORDS[interval],
             "includePrePost": "false",
@@ -64,5 +69,5 @@ class YahooCandles:
         if span.length > longest:
             raise InvalidRange(f"Yahoo gives at most {longest.days} days of {interval} candles at once; ask for parts")
         reach = REACHES[interval]
-        if span.start < self._client.clock.now() - reach:
+        if span.start < self._client.clock.now() - reach - TOLERANCE:
             raise InvalidRange(f"Yahoo has {interval} candles of the last {reach.days} days only; ask for later ones")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.domain.errors import MalformedPayload, MarketDataError, NotPriced, SourceError
+from app.domain.errors import InvalidRange, MalformedPayload, MarketDataError, NotPriced, SourceError
 from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import Instrument, InstrumentKind
 from app.domain.provenance import DataSource
@@ -38,6 +38,14 @@ COUNTED = frozenset({InstrumentKind.INDEX, InstrumentKind.CURRENCY})
 IN_SESSION = {"REGULAR": True, "PRE": False, "POST": False, "PREPRE": False, "POSTPOST": False, "CLOSED": False}
 """Yahoo's marketState; prices are those of the regular session."""
 
+NO_DATA = "Data doesn't exist for"
+"""How Yahoo begins when a span lies before the first trade, or ahead."""
+REFUSALS: Mapping[str, tuple[type[MarketDataError], str]] = {
+    "Not Found": (NotPriced, "Yahoo does not know the symbol, or it is delisted"),
+    "Unprocessable Entity": (InvalidRange, "Yahoo has no candles of this interval so far back; ask for later ones"),
+}
+"""By the code of its error."""
+
 
 @dataclass(slots=True)
 class ParsedQuotes:
@@ -50,19 +58,22 @@ class ParsedQuotes:
 def results(body: bytes, envelope: str) -> list[object]:
     """What is in an envelope such as {"quoteResponse": {"result": [...], "error": null}}.
 
-    Raises NotPriced where Yahoo says that it has nothing, SourceError for another of its refusals, MalformedPayload.
+    Nothing where Yahoo says that the span has no data. Raises NotPriced where it does not know the symbol, InvalidRange
+    for a span out of its reach, SourceError for another of its refusals, MalformedPayload.
     """
     whole = mapping(decoded(body), "reply")
     inside = mapping(whole.get(envelope, whole.get("finance")), "reply")
     error = inside.get("error")
     if error is None:
         return items(inside.get("result"), "list of results")
-    code = known_text(mapping(error, "error").get("code"), "error's code")
-    if code == "Not Found":
-        msg = "Yahoo does not know the symbol, or it is delisted"
-        raise NotPriced(msg)
-    msg = "Yahoo refuses the arguments of this request"
-    raise SourceError(msg)
+    code, words = (known_text(mapping(error, "error").get(key), key) or "" for key in ("code", "description"))
+    if words.startswith(NO_DATA):
+        return []
+    if code not in REFUSALS:
+        msg = "Yahoo refuses the arguments of this request"
+        raise SourceError(msg)
+    kind, msg = REFUSALS[code]
+    raise kind(msg)
 
 
 def parse_quotes(
