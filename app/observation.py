@@ -43,7 +43,7 @@ async def _instruments(runtime: Runtime) -> CheckResult:
 
 
 async def _feed(runtime: Runtime) -> CheckResult:
-    (provider,) = runtime.providers.providers()
+    provider = runtime.providers.providers()[0]
     is_live = provider.state is FeedState.LIVE
     reason = None if is_live else provider.message or provider.state.value
     return CheckResult("feed", ok=True, degraded=not is_live, reason=reason)
@@ -51,7 +51,7 @@ async def _feed(runtime: Runtime) -> CheckResult:
 
 def service_state(runtime: Runtime, *, connections: int, running_operations: int) -> ServiceState:
     """Everything that the gauges show, as it is now."""
-    (provider,) = runtime.providers.providers()
+    provider = runtime.providers.providers()[0]
     master = runtime.instruments.status
     return ServiceState(
         connections=connections,

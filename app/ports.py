@@ -11,7 +11,6 @@ from typing import Protocol
 
 from app.domain.candle_chunks import CandleChunk
 from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
-from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError
 from app.domain.feeds import FeedStatus, KiteGrant, RequestBudget

@@ -80,7 +80,10 @@ class BreakerStatus:
 class ProviderStatus:
     """Everything that a page or an operator wants to know of one source."""
 
+    name: DataSource
+    """KITE or YAHOO, also where it is simulated."""
     source: DataSource
+    """The label of its data."""
     state: FeedState
     since: datetime
     message: str | None

@@ -7,15 +7,17 @@ reason. Called by the services; joined by the runtime.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 import anyio
 
+from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.errors import MarketDataError, NotSupported, SourceError, SourceTimeout
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
-from app.ports import QuoteBatch, QuoteSource
+from app.ports import CandleSource, QuoteBatch, QuoteSource
 from app.providers.breaker import Breaker
 
 S = TypeVar("S")
@@ -56,6 +58,22 @@ class Link(Generic[S]):
             raise
         self.breaker.succeeded()
         return answer
+
+
+class GuardedCandles:
+    """A CandleSource behind its breaker: while the circuit is open nothing is sent."""
+
+    def __init__(self, link: Link[CandleSource]) -> None:
+        self.source = link.source.source
+        self._link = link
+
+    def longest_span(self, interval: Interval) -> timedelta | None:
+        """As the source has it."""
+        return self._link.source.longest_span(interval)
+
+    async def candles(self, instrument: Instrument, interval: Interval, span: CandleRange) -> list[Candle]:
+        """As the source has them. Raises the last failure at once while the circuit is open."""
+        return await self._link.ask(lambda source: source.candles(instrument, interval, span), within=None)
 
 
 class FallbackQuotes:

@@ -10,6 +10,7 @@ stream of another source would repeat and skip trades without a word.
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 import anyio
@@ -60,6 +61,8 @@ class FallbackTicks:
         """That of the first choice; what is beyond the second's own, it leaves out."""
         self.statuses = {stream.name: _first_status(stream, clock) for stream in (first, second)}
         """The state of each stream, by its name."""
+        self.last_tick_at: dict[DataSource, datetime] = {}
+        """When the newest price of each stream was received, by its name."""
         self._first, self._second = first, second
         self._grace = grace
         self._wanted: Mapping[str, Wanted] = {}
@@ -77,9 +80,19 @@ class FallbackTicks:
         """One item at once, then one after each change of either stream's status."""
         return self._changed.changes()
 
-    def subscribed(self, name: DataSource) -> int:
-        """How many instruments a stream was asked to carry."""
-        return len(self._share(self._first if name is self._first.name else self._second))
+    def view(self, name: DataSource) -> "StreamView":
+        """One of the streams, by its name, to be shown."""
+        return StreamView(self, self._first if name is self._first.name else self._second)
+
+    def share(self, stream: Stream) -> dict[str, Wanted]:
+        """What a stream was asked to carry."""
+        if stream is self._first:
+            return {key: want for key, want in self._wanted.items() if stream.carries(want.instrument)}
+        return {
+            key: want
+            for key, want in self._wanted.items()
+            if stream.carries(want.instrument) and (self._stands_in or not self._first.carries(want.instrument))
+        }
 
     def is_live(self, instrument_id: str) -> bool:
         """Whether the stream that is this instrument's first choice is up."""
@@ -131,6 +144,14 @@ class FallbackTicks:
             self._hand_over()
         return ended
 
+    def came_from_first(self, quotes: Sequence[Quote]) -> None:
+        """Note when prices of the first stream came."""
+        self._came(self._first, quotes)
+
+    def came_from_second(self, quotes: Sequence[Quote]) -> None:
+        """Note when prices of the second stream came."""
+        self._came(self._second, quotes)
+
     def second_changed(self, status: FeedStatus) -> None:
         """Note the second stream's state."""
         self._note(self._second, status)
@@ -140,6 +161,10 @@ class FallbackTicks:
         return frozenset(key for key in self._wanted if self.owned_by_second(key) is of_second)
 
     # ------------------------------------------------------------ inside
+
+    def _came(self, stream: Stream, quotes: Sequence[Quote]) -> None:
+        if quotes:
+            self.last_tick_at[stream.name] = quotes[-1].received_at
 
     def _note(self, stream: Stream, status: FeedStatus) -> None:
         self.statuses[stream.name] = status
@@ -165,19 +190,44 @@ class FallbackTicks:
             return None
         return 0.0 if state in PARKED else self._live_until + self._grace - anyio.current_time()
 
-    def _share(self, stream: Stream) -> dict[str, Wanted]:
-        if stream is self._first:
-            return {key: want for key, want in self._wanted.items() if stream.carries(want.instrument)}
-        return {
-            key: want
-            for key, want in self._wanted.items()
-            if stream.carries(want.instrument) and (self._stands_in or not self._first.carries(want.instrument))
-        }
-
     def _hand_over(self) -> None:
         for stream in (self._first, self._second):
             if stream.ticks is not None:
-                stream.ticks.want(self._share(stream))
+                stream.ticks.want(self.share(stream))
+
+
+class StreamView:
+    """One stream as the board of sources sees it: its own state, whatever the other does."""
+
+    def __init__(self, owner: FallbackTicks, stream: Stream) -> None:
+        self._owner = owner
+        self._stream = stream
+        self.changes = owner.changes
+
+    @property
+    def status(self) -> FeedStatus:
+        """Its state."""
+        return self._owner.statuses[self._stream.name]
+
+    @property
+    def packets(self) -> int:
+        """Packets received since the start."""
+        return self._stream.ticks.packets if self._stream.ticks else 0
+
+    @property
+    def subscribed_instruments(self) -> int:
+        """Instruments that it was asked to carry."""
+        return len(self._owner.share(self._stream))
+
+    @property
+    def capacity(self) -> int:
+        """Instruments that it can carry."""
+        return self._stream.ticks.capacity if self._stream.ticks else 0
+
+    @property
+    def last_tick_at(self) -> datetime | None:
+        """When its newest price was received; None before the first."""
+        return self._owner.last_tick_at.get(self._stream.name)
 
 
 class _FirstSink:
@@ -186,8 +236,11 @@ class _FirstSink:
     def __init__(self, owner: FallbackTicks, sink: TickSink) -> None:
         self._owner = owner
         self._sink = sink
-        self.publish_quotes = sink.publish_quotes
         self.publish_ticks = sink.publish_ticks
+
+    def publish_quotes(self, quotes: Sequence[Quote]) -> None:
+        self._owner.came_from_first(quotes)
+        self._sink.publish_quotes(quotes)
 
     def feed_changed(
         self, status: FeedStatus, *, interrupted: bool, instruments: Collection[str] | None = None
@@ -208,6 +261,7 @@ class _SecondSink:
 
     def publish_quotes(self, quotes: Sequence[Quote]) -> None:
         owner, reason = self._owner, self._owner.reason
+        owner.came_from_second(quotes)
         known: list[Quote] = []
         for quote in quotes:
             if owner.owned_by_second(quote.id):

@@ -16,13 +16,13 @@ from app.domain.changes import ChangeSignal
 from app.domain.feeds import FeedState, FeedStatus
 from app.domain.instruments import Instrument
 from app.domain.quotes import Quote, StreamMode
+from app.domain.rates import RateMeter
 from app.domain.ticks import Cursor, Tick
 from app.ports import Changes, Clock, InstrumentLookup, TickSource, Wanted
 from app.streaming.book import QuoteBook
 from app.streaming.fanout import Fanout
 from app.streaming.interest import Claim, Interest
 from app.streaming.quotebox import QuoteMailbox
-from app.streaming.rate import RateMeter
 from app.streaming.tape import Interruption, TickTape
 from app.streaming.tickbox import TickMailbox
 

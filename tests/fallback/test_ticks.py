@@ -79,7 +79,9 @@ async def test_each_stream_gets_what_it_is_the_first_choice_of() -> None:
         await anyio.sleep(2 * GRACE)
         assert pair.first.wanted.keys() == {INFY.id, FUTURE.id}
         assert pair.second.wanted.keys() == {WORLD.id}
-        assert (pair.both.subscribed(DataSource.KITE), pair.both.subscribed(DataSource.YAHOO)) == (2, 1)
+        kite, yahoo = pair.both.view(DataSource.KITE), pair.both.view(DataSource.YAHOO)
+        assert (kite.subscribed_instruments, yahoo.subscribed_instruments) == (2, 1)
+        assert (kite.status.state, yahoo.status.state) == (FeedState.LIVE, FeedState.CONNECTING)
 
 
 async def test_the_second_stands_in_and_says_why_until_the_first_is_back() -> None:

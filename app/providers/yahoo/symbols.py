@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
 from app.domain.errors import InvalidInput, NotSupported
-from app.domain.instruments import Exchange, Instrument, InstrumentKind
+from app.domain.instruments import Exchange, Instrument, InstrumentKind, parse_instrument_id
 from app.providers.yahoo.known import CURRENCY_OF_SUFFIX, INDICES, KNOWN
 from app.providers.yahoo.limits import MAX_SYMBOLS, MAX_URL_BYTES
 
@@ -142,3 +142,45 @@ def cut_to_requests(symbols: Sequence[str]) -> Iterator[tuple[str, ...]]:
         size += cost
     if chunk:
         yield tuple(chunk)
+
+
+def own_instrument(instrument_id: str) -> Instrument | None:
+    """The Instrument of an id YAHOO:SYMBOL; None for ids of other exchanges. Raises InvalidInput for what is no id."""
+    exchange, symbol = parse_instrument_id(instrument_id)
+    return yahoo_instrument(symbol) if exchange is Exchange.YAHOO else None
+
+
+def unlisted_instrument(instrument_id: str) -> Instrument | None:
+    """What NSE and BSE ids stand for while nobody has the instrument master: enough to ask Yahoo for a price.
+
+    Whether there is such an instrument is not known, nor what kind it is, but for the indices of the table. None for
+    other exchanges. Raises InvalidInput for what is no id.
+    """
+    exchange, symbol = parse_instrument_id(instrument_id)
+    if exchange not in SUFFIXES:
+        return None
+    return Instrument(
+        id=instrument_id,
+        exchange=exchange,
+        symbol=symbol,
+        name=None,
+        kind=InstrumentKind.INDEX if instrument_id in INDICES else InstrumentKind.OTHER,
+        segment=None,
+        instrument_token=None,
+        exchange_token=None,
+        tick_size=None,
+        lot_size=None,
+        expiry=None,
+        strike=None,
+        underlying_id=None,
+        currency="INR",
+    )
+
+
+def is_on_yahoo(instrument: Instrument) -> bool:
+    """Whether Yahoo has a symbol for it."""
+    try:
+        to_yahoo_symbol(instrument)
+    except NotSupported:
+        return False
+    return True
