@@ -4,6 +4,7 @@ Comes in: a path, from the sources. Goes out: the body of the answer, parsed in 
 own tree. What the vendor raises is translated by `vendor`, with `errors`.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Lock
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import structlog
-from anyio import from_thread, to_thread
+from anyio import to_thread
 
-from app.domain.errors import SourceTimeout
+from app.domain.errors import SourceTimeout, SourceUnavailable
 from app.ports import Clock, RequestBudgets
 from app.providers.yahoo.calls import YahooCall
 from app.providers.yahoo.config import YahooConfig
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OnCall = Callable[[str, float, str], None]
 """Told of each request that was sent: endpoint, seconds, and `ok` or the error's code."""
+
+STOPPED = "the service is stopping; nothing more is asked of Yahoo"
 
 log = structlog.get_logger(__name__)
 
@@ -70,11 +73,12 @@ class YahooClient:
         await self._budgets.acquire(endpoint.value)
         patience = self.config.patience
         seconds = patience.answer + (patience.first if self._rest is None else 0)
+        loop = asyncio.get_running_loop()
         call = YahooCall(
             endpoint,
             deadline=self.clock.monotonic() + seconds,
-            spend=self._spend,
-            refused=self._refused,
+            spend=partial(self._spend, loop, seconds),
+            refused=partial(self._refused, loop),
         )
         try:
             with anyio.fail_after(seconds + GRACE_SECONDS):
@@ -106,13 +110,25 @@ class YahooClient:
                 self._rest = YahooRest(self.config, self.clock)
             return self._rest
 
-    def _spend(self, endpoint: Endpoint) -> None:
-        """In a worker thread: wait for the right to send one more request."""
-        from_thread.run(self._budgets.acquire, endpoint.value)
+    # The next two run in a worker thread, which may outlive the caller and the loop. So neither waits without end, as
+    # anyio.from_thread does: a thread that waits for a loop that has ended keeps the process from ending.
 
-    def _refused(self, endpoint: Endpoint) -> None:
-        """In a worker thread: Yahoo said 429."""
-        from_thread.run_sync(self._hold_back, endpoint)
+    def _spend(self, loop: asyncio.AbstractEventLoop, seconds: float, endpoint: Endpoint) -> None:
+        """Wait for the right to send one more request."""
+        if loop.is_closed():
+            raise SourceUnavailable(STOPPED)
+        turn = asyncio.run_coroutine_threadsafe(self._budgets.acquire(endpoint.value), loop)
+        try:
+            turn.result(seconds)
+        except TimeoutError:
+            turn.cancel()
+            raise SourceTimeout(f"there was no budget for a {endpoint} request in time; ask again") from None
+
+    def _refused(self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> None:
+        """Yahoo said 429."""
+        if loop.is_closed():
+            raise SourceUnavailable(STOPPED)
+        loop.call_soon_threadsafe(self._hold_back, endpoint)
 
     def _hold_back(self, endpoint: Endpoint) -> None:
         log.warning("yahoo_refused", endpoint=endpoint.value)
