@@ -174,6 +174,19 @@ async def test_a_socket_that_says_nothing_while_an_exchange_trades_is_replaced()
         assert stage.streamer.dials >= 2
 
 
+async def test_silence_that_a_new_socket_does_not_end_is_borne_longer_and_longer():
+    """After the close of the NSE others still trade: that is no reason to dial every minute."""
+    settings = replace(QUICK, silence=0.05, longest_silence=30.0)
+    async with staged(settings) as stage:
+        stage.want(INFY)
+        await stage.streamer.asked(4)
+        assert stage.ticker._silent_lives == 3
+        await stage.streamer.say(message("INFY.NS", 7.0))
+        await stage.kept.until("quotes", 1)
+        await stage.streamer.asked(5)
+        assert stage.ticker._silent_lives < 3
+
+
 @pytest.mark.parametrize("trading", [False, None])
 async def test_silence_out_of_session_is_normal(trading: bool | None):  # noqa: FBT001 -- a parameter of the table
     """Yahoo has no heartbeats."""

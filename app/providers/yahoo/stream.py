@@ -32,6 +32,8 @@ MAX_MESSAGE_BYTES = 64 << 10
 """A price takes 300 bytes; nothing else that Yahoo sends comes near."""
 SILENCE_CHECKS = 10
 """How often within the allowed silence the watch looks: a dead socket is found at most a tenth late."""
+DOUBLINGS = 16
+"""Beyond this the longest silence is reached with any sensible first one; it keeps the power small."""
 
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +84,7 @@ class YahooTicker:
         self._wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
         self._dials = 0
+        self._silent_lives = 0
         self._status = FeedStatus(FeedState.CONNECTING, clock.now())
         self._sink: TickSink | None = None
 
@@ -171,14 +174,17 @@ class YahooTicker:
 
     async def _use(self, socket: ClientConnection) -> Ending:
         """Read the socket until it ends; it is closed after this."""
-        opened = self._clock.monotonic()
+        opened, frames = self._clock.monotonic(), self.counters.frames
         self._enter(FeedState.LIVE)
         try:
-            return await first_of(
+            ending = await first_of(
                 lambda: self._receive(socket),
                 lambda: self._subscribe(socket),
                 self._watch_silence,
             )
+            was_silent = ending is Ending.STALLED and self.counters.frames == frames
+            self._silent_lives = self._silent_lives + 1 if was_silent else 0
+            return ending
         finally:
             socket.transport.abort()
             if self._clock.monotonic() - opened >= self._settings.healthy_after:
@@ -216,7 +222,8 @@ class YahooTicker:
 
     async def _watch_silence(self) -> Ending:
         heard, frames = self._clock.monotonic(), self.counters.frames
-        pause = self._settings.silence / SILENCE_CHECKS
+        allowed = min(self._settings.longest_silence, self._settings.silence * 2 ** min(self._silent_lives, DOUBLINGS))
+        pause = allowed / SILENCE_CHECKS
         while True:
             before = self._clock.monotonic()
             await anyio.sleep(pause)
@@ -225,13 +232,13 @@ class YahooTicker:
             # An event loop that was held up itself proves nothing about the socket.
             if is_quiet or self.counters.frames != frames or now - before > 3 * pause:
                 heard, frames = now, self.counters.frames
-            elif now - heard >= self._settings.silence:
+            elif now - heard >= allowed:
                 return Ending.STALLED
 
     async def _after(self, ending: Ending) -> None:
         self._lose()
         if ending is Ending.STALLED:
-            self._enter(FeedState.STALLED, f"no message for {self._settings.silence:g} s; dialling again")
+            self._enter(FeedState.STALLED, "no message for too long; dialling again")
             await anyio.sleep(self._backoff.fail())
         else:
             await self._retry("the connection was lost; dialling again")

@@ -19,6 +19,9 @@ class StreamSettings:
     silence: float = 60.0
     """With something subscribed and an exchange open, a socket without a message for so long is dead. Yahoo has no
     heartbeats, and a quiet share may well be silent for half a minute."""
+    longest_silence: float = 1800.0
+    """A socket that replaced a silent one and is silent itself proves that there is nothing to say, as after the close
+    of the wanted exchange while another trades: each time it may be silent twice as long, up to this."""
     ping_interval: float = 20.0
     """A line that answers no ping is dead, also while no exchange trades."""
     ping_timeout: float = 20.0
