@@ -8,7 +8,7 @@ from functools import partial
 from app.domain.feeds import FeedState
 from app.http.health import Check, CheckResult
 from app.metrics import ServiceState
-from app.runtime import Runtime
+from app.parts import Runtime
 from app.store.migrate import is_migrated
 
 

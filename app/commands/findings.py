@@ -18,9 +18,10 @@ from app.domain.calendar_data import CalendarError
 from app.domain.errors import MarketDataError
 from app.domain.provenance import DataSource
 from app.domain.time import ist_date
+from app.joining import kite_config, load_configured_calendar
 from app.ports import Clock
 from app.providers.kite.adapter import build_kite
-from app.runtime import WORLD, kite_config, load_configured_calendar
+from app.runtime import WORLD
 from app.settings import Settings
 from app.store.address import DatabaseAddress, default_database_url, parse_database_url
 from app.store.engine import Database, open_database

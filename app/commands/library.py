@@ -13,10 +13,12 @@ from anyio import to_thread
 
 from app.clock import SystemClock
 from app.domain.errors import LoginRequired, MarketDataError
+from app.joining import kite_config, load_configured_calendar
+from app.parts import Store
 from app.ports import CandleStore, Clock
 from app.providers.kite.adapter import Kite, build_kite
 from app.redaction import Secrets
-from app.runtime import Store, kite_config, load_configured_calendar, open_store, require_world
+from app.runtime import open_store, require_world
 from app.services.history.service import HistoryService
 from app.services.instruments.service import InstrumentService
 from app.services.phases import PhaseService

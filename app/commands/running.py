@@ -20,7 +20,10 @@ from app.settings import Settings
 
 NOTE = Path("sandbox", "running.json")
 """In DATA_DIR."""
-LED = ("kite_api_key", "kite_api_url", "kite_login_url", "kite_ticker_url", "calendar")
+LED = (
+    "kite_api_key", "kite_api_url", "kite_login_url", "kite_ticker_url", "yahoo_api_url", "yahoo_stream_url",
+    "calendar",
+)  # fmt: skip
 """Settings that `run` replaces by those of its sandbox."""
 ANSWER_SECONDS = 1.0
 """A sandbox on this machine accepts a connection within milliseconds, or is gone."""

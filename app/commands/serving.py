@@ -16,7 +16,8 @@ from app.clock import SystemClock
 from app.commands.ports import port_fault
 from app.commands.start import refuse
 from app.domain.garbage import exempt_what_lives
-from app.runtime import MixedWorldsError, kite_config, load_configured_calendar, open_store, require_world
+from app.joining import kite_config, load_configured_calendar
+from app.runtime import MixedWorldsError, open_store, require_world
 from app.server import Server, build_server
 from app.settings import EVERY_ADDRESS, Settings
 

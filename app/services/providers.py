@@ -174,11 +174,16 @@ class ProviderBoard:
         *,
         second: SecondSource | None = None,
         breakers: Breakers = no_breakers,
+        circuits: Changes | None = None,
     ) -> None:
-        """The feed, the session and the budgets are Kite's. `breakers`: the circuits of a source, by its name."""
+        """The feed, the session and the budgets are Kite's.
+
+        `breakers`: the circuits of a source, by its name; `circuits`: when one of them opens or closes.
+        """
         self._source = source
         self._second = second
         self._breakers = breakers
+        self._circuits = circuits
         self._feed = feed
         self._sessions = sessions
         self._budgets = budgets
@@ -189,10 +194,6 @@ class ProviderBoard:
         """The state of every source at this moment."""
         second = self._second
         return (self._kite(),) if second is None else (self._kite(), second.status(self._breakers(second.name)))
-
-    def fire(self) -> None:
-        """A circuit opened or closed."""
-        self._changed.fire()
 
     async def updates(self, throttle: float = FIGURES_SECONDS) -> AsyncGenerator[tuple[ProviderStatus, ...], None]:
         """The present state, then each change: of a state at once, of mere figures once in `throttle` seconds."""
@@ -212,6 +213,8 @@ class ProviderBoard:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pass_on, self._feed)
             tasks.start_soon(self._pass_on, self._sessions)
+            if self._circuits is not None:
+                tasks.start_soon(self._pass_on, self._circuits)
             if self._second is not None:
                 tasks.start_soon(self._pass_on, self._second)
                 tasks.start_soon(self._sample, self._second)

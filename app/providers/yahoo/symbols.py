@@ -8,10 +8,11 @@ YAHOO:^GSPC     ^GSPC           Yahoo's own symbols pass through
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
 from app.domain.errors import InvalidInput, NotSupported
-from app.domain.instruments import Exchange, Instrument, InstrumentKind, parse_instrument_id
+from app.domain.instruments import Exchange, Instrument, InstrumentKind, bare_instrument, parse_instrument_id
 from app.providers.yahoo.known import CURRENCY_OF_SUFFIX, INDICES, KNOWN
 from app.providers.yahoo.limits import MAX_SYMBOLS, MAX_URL_BYTES
 
@@ -68,22 +69,8 @@ def yahoo_instrument(symbol: str) -> Instrument:
         raise _impossible(symbol)
     known = KNOWN.get(symbol)
     kind, currency = (known.kind, known.currency) if known else _by_form(symbol)
-    return Instrument(
-        id=f"{Exchange.YAHOO}:{symbol}",
-        exchange=Exchange.YAHOO,
-        symbol=symbol,
-        name=known.name if known else None,
-        kind=kind,
-        segment=None,
-        instrument_token=None,
-        exchange_token=None,
-        tick_size=None,
-        lot_size=None,
-        expiry=None,
-        strike=None,
-        underlying_id=None,
-        currency=currency,
-    )
+    bare = bare_instrument(Exchange.YAHOO, symbol, kind=kind, currency=currency)
+    return replace(bare, name=known.name) if known else bare
 
 
 def _is_symbol(symbol: str) -> bool:
@@ -159,21 +146,8 @@ def unlisted_instrument(instrument_id: str) -> Instrument | None:
     exchange, symbol = parse_instrument_id(instrument_id)
     if exchange not in SUFFIXES:
         return None
-    return Instrument(
-        id=instrument_id,
-        exchange=exchange,
-        symbol=symbol,
-        name=None,
-        kind=InstrumentKind.INDEX if instrument_id in INDICES else InstrumentKind.OTHER,
-        segment=None,
-        instrument_token=None,
-        exchange_token=None,
-        tick_size=None,
-        lot_size=None,
-        expiry=None,
-        strike=None,
-        underlying_id=None,
-        currency="INR",
+    return bare_instrument(
+        exchange, symbol, kind=InstrumentKind.INDEX if instrument_id in INDICES else InstrumentKind.OTHER
     )
 
 

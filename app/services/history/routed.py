@@ -65,7 +65,7 @@ class RoutedHistory:
 
         Raises the first source's error if none has.
         """
-        first: SourceError | None = None
+        first: SourceError | NotSupported | None = None
         reasons: list[str] = []
         for shelf in self._of(instrument):
             try:
@@ -78,12 +78,9 @@ class RoutedHistory:
                     include_forming=include_forming,
                     cost=cost,
                 )
-            except SourceError as error:
+            except (SourceError, NotSupported) as error:
                 first = first or error
                 reasons.append(f"{shelf.name}: {error.code}: {error.message}")
-            except NotSupported:
-                if first is None:
-                    raise
             else:
                 return replace(series, fallback_reason="; ".join(reasons)) if reasons else series
         raise first or _nobody(instrument)

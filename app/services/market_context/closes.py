@@ -4,11 +4,12 @@ Comes in: which instruments, and how many sessions of each. Goes out: closes by 
 the context's service, which owns `run` through the runtime.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import anyio
+import anyio.lowlevel
 
 from app.domain.candles import Interval
 from app.domain.errors import MarketDataError
@@ -21,6 +22,8 @@ RETRY_SECONDS = 15.0
 """After a failure: a login or a source that is back is noticed soon, and an outage costs four requests a minute."""
 LOOK_SECONDS = 30.0
 """How often the date is looked at: the session of yesterday is finished soon after midnight."""
+FIRST_MASTER_SECONDS = 10.0
+"""How long the first round waits for the instrument master of a new service; without it Kite has no history."""
 NOT_YET = "NOT_FETCHED: its day bars are being fetched"
 
 
@@ -50,12 +53,18 @@ class SessionCloses:
         find: Callable[[str], Instrument],
         clock: Clock,
         sessions_of: Mapping[str, int],
+        *,
+        ready: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
     ) -> None:
-        """`find` raises MarketDataError for an id that there is not. `sessions_of`: the first is fetched first."""
+        """`find` raises MarketDataError for an id that there is not. `sessions_of`: the first is fetched first.
+
+        `ready` returns when the instruments are known; that is waited for, within bounds.
+        """
         self._history = history
         self._find = find
         self._clock = clock
         self._sessions_of = sessions_of
+        self._ready = ready
         self._known: dict[str, Closes] = {}
         self._fetched_on: dict[str, date] = {}
         self.first_round = anyio.Event()
@@ -67,18 +76,21 @@ class SessionCloses:
 
     async def run(self) -> None:
         """Fetch what the present date has no closes of yet, until cancelled."""
+        with anyio.move_on_after(FIRST_MASTER_SECONDS):
+            await self._ready()
         while True:
             today = ist_date(self._clock.now())
             due = [key for key in self._sessions_of if self._fetched_on.get(key) != today]
             for key in due:
-                self._known[key] = found = await self._fetch(key, self._sessions_of[key])
-                if found.problem is None:
+                self._known[key], is_settled = await self._fetch(key, self._sessions_of[key])
+                if is_settled:
                     self._fetched_on[key] = today
             self.first_round.set()
             failed = any(self._fetched_on.get(key) != today for key in self._sessions_of)
             await anyio.sleep(RETRY_SECONDS if failed else LOOK_SECONDS)
 
-    async def _fetch(self, instrument_id: str, sessions: int) -> Closes:
+    async def _fetch(self, instrument_id: str, sessions: int) -> tuple[Closes, bool]:
+        """The closes, and whether they will do for the day: those of a second source are asked for again."""
         before = self._known.get(instrument_id, UNKNOWN).by_date
         try:
             series = await self._history.candles(
@@ -91,5 +103,6 @@ class SessionCloses:
                 cost=Cost(),
             )
         except MarketDataError as error:
-            return Closes(before, f"{error.code}: {error.message}")
-        return Closes({ist_date(bar.time): bar.close for bar in series.candles} or before, series.problem)
+            return Closes(before, f"{error.code}: {error.message}"), False
+        closes = Closes({ist_date(bar.time): bar.close for bar in series.candles} or before, series.problem)
+        return closes, series.problem is None and series.fallback_reason is None
