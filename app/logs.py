@@ -4,6 +4,7 @@
 the request id that `app.http.request_ids` bound, and passes `app.redaction` before it is written.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -97,14 +98,37 @@ class _Lines:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        self._waiting: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def write_soon(self, text: str) -> None:
+        """Write at the end of this turn of the event loop, with all that it brings, or before any other line.
+
+        A write is a system call, and a busy service ends many operations in a turn.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is not None and (not self._waiting or loop is not self._loop):
+            self._loop = loop
+            loop.call_soon(self.flush)
+        self._waiting.append(text)
+        if loop is None:
+            self.flush()
 
     def write(self, text: str) -> int:
+        if self._waiting:
+            waiting, self._waiting = "".join(self._waiting), []
+            text = waiting + text
         try:
             return (self._stream or sys.stderr).write(text)
         except (OSError, ValueError):
             return 0
 
     def flush(self) -> None:
+        if self._waiting:
+            self.write("")
         try:
             (self._stream or sys.stderr).flush()
         except (OSError, ValueError):
@@ -169,7 +193,7 @@ def _operation_fields(record: OperationRecord) -> dict[str, object]:
         "kind": record.kind,
         "transport": record.transport,
         "duration_ms": round(record.duration_ms, 3),
-        "upstream_calls": cost.get("upstreamCalls", 0) if isinstance(cost, Mapping) else 0,
+        "upstream_calls": cost.get("upstreamCalls", 0) if isinstance(cost, dict) else 0,
         "error_codes": list(record.error_codes),
     }
     if record.request_id:
@@ -212,17 +236,16 @@ class _Finish:
         """
         if self._lines is None:
             return False
+        event = {**fields, "event": "operation", "level": "info"}
         for key in ("name", "request_id"):
-            text = fields[key]
-            if isinstance(text, str):
-                fields[key] = self._redactor.text(text)
-        event = self._stamp(None, "info", {**fields, "event": "operation", "level": "info"})
+            text = event[key]
+            if isinstance(text, str) and not text.isalnum():
+                event[key] = self._redactor.text(text)
         try:
-            line = orjson.dumps(event).decode()
+            line = orjson.dumps(self._stamp(None, "info", event), option=orjson.OPT_APPEND_NEWLINE).decode()
         except TypeError:  # a half of a surrogate pair in a name
             return False
-        self._lines.write(self._secrets.scrub(line) + "\n")
-        self._lines.flush()
+        self._lines.write_soon(self._secrets.scrub(line))
         return True
 
 

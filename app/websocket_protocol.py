@@ -54,7 +54,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def try_send(self, head: bytes, body: bytes, tail: bytes) -> bool:
         """Write a text message of three pieces; False and nothing written if the socket cannot take it now."""
-        if self._full or self.close_sent or self.conn.state is not State.OPEN:
+        if self._full or self.close_sent or self.conn.state is not State.OPEN or self.transport.is_closing():
             return False
         length = len(head) + len(body) + len(tail)
         self.transport.write(b"".join((_header(length), head, body, tail)))

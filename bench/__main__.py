@@ -48,8 +48,9 @@ def main(*, quick: Annotated[bool, typer.Option(help="One short round each.")] =
     with Progress(console=console) as progress:
         plan = peers.plan_of([], "", quick=quick)
         lines = anyio.run(measure, plan, progress, backend_options={"use_uvloop": True})
-    failed = [module for module in ALONE if run_alone(module)]
     show(lines, title="ours and its peers")
+    write_json(RESULT, lines, SystemClock().now())
+    failed = [module for module in ALONE if run_alone(module)]
     tables = [orjson.loads(path.read_bytes()) for path in sorted(TABLES.glob("*.json"))]
     write_json(RESULT, lines, SystemClock().now(), tables)
     for each in [*missed(lines), *failed]:

@@ -18,7 +18,7 @@ from bench.load.websocket import Measured, Question
 from bench.pace import Pace
 from bench.processes import HOST, answer_of
 from bench.requests import WrongAnswer
-from bench.results import Bar, Line
+from bench.results import Bar, Line, per_cpu
 from bench.subject import FAN_IDS, QUOTE_FIELDS, fan_document
 
 SERVERS = (OURS, STRAWBERRY, MERCURIUS, GRAPHQL_WS)
@@ -51,8 +51,8 @@ class Variant:
 VARIANTS: Mapping[str, Variant] = {
     "fan": Variant(200, bars=(Bar(6.0, MERCURIUS), Bar(25.0, STRAWBERRY))),
     "fan-different": Variant(200, different=True),
-    "fan-stuck": Variant(200, stuck=20),
-    "fan-1000": Variant(1_000, servers=(OURS, MERCURIUS, GRAPHQL_WS), many=True),
+    "fan-stuck": Variant(200, stuck=20, servers=(OURS, STRAWBERRY, MERCURIUS)),
+    "fan-1000": Variant(1_000, servers=(OURS, MERCURIUS), many=True),
     "fan-5000": Variant(5_000, servers=(OURS, MERCURIUS), many=True),
 }
 
@@ -82,7 +82,7 @@ async def lines(names: Sequence[str], contenders: Sequence[Contender], pace: Pac
     for name in names:
         variant = VARIANTS[name]
         entered = [each for each in contenders if each.name in variant.servers]
-        rounds = 1 if variant.many or variant.stuck else pace.rounds
+        rounds = pace.rounds if variant.bars else 1
         task = progress.add_task(name, total=len(entered) * rounds)
         runs: dict[str, list[Run]] = {each.name: [] for each in entered}
         for _ in range(rounds):
@@ -153,7 +153,11 @@ def summary(name: str, variant: Variant, runs: Mapping[str, Sequence[Run]]) -> l
     values = {each: median(found) for each, found in rates.items()}
     bound = [each for each, found in runs.items() if median(one.measured.busy for one in found) > BUSY]
     remark = f"fewest of a client: {fewest}" + (f"; bound by the load generator: {' '.join(bound)}" if bound else "")
-    told = [Line(name, "messages/s", values, variant.bars, remark, rates)]
+    cost = {
+        each: per_cpu([(one.measured.messages, one.measured.cpu_seconds) for one in found])
+        for each, found in runs.items()
+    }
+    told = [Line(name, "messages/s", values, variant.bars, remark, rates, cost)]
     if variant.stuck:
         growth = {each: [one.growth_mib for one in found] for each, found in runs.items()}
         end = " ".join(f"{found[-1].resident[-1] / MIB:,.0f}" for found in runs.values())

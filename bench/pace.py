@@ -8,11 +8,12 @@ class Pace:
     """Seconds and rounds. A round has one run of every server."""
 
     rounds: int = 3
+    """Of a workload that has a bar; the others have one or two."""
     warm_seconds: float = 0.4
-    seconds: float = 2.0
-    many_seconds: float = 4.0
+    seconds: float = 1.5
+    many_seconds: float = 3.0
     """For thousands of sockets, of which the slowest server serves all in some seconds."""
-    stuck_seconds: float = 12.0
+    stuck_seconds: float = 8.0
     """For memory to grow, if it does."""
 
     @classmethod

@@ -11,7 +11,7 @@ from bench.load.http import Measured, Question
 from bench.pace import Pace
 from bench.processes import HOST, answer_of
 from bench.requests import Request
-from bench.results import Bar, Line
+from bench.results import Bar, Line, per_cpu
 
 CONNECTIONS = 16
 """As many as the figures of the design were measured with."""
@@ -25,11 +25,11 @@ async def request_lines(
     requests: Sequence[Request], contenders: Sequence[Contender], pace: Pace, progress: Progress
 ) -> list[Line]:
     """One line a workload. Raises WrongAnswer before a server is measured that answers anything else."""
-    task = progress.add_task("requests", total=len(requests) * len(contenders) * pace.rounds)
+    task = progress.add_task("requests", total=sum(rounds(each, pace) for each in requests) * len(contenders))
     lines = []
     for request in requests:
         runs: dict[str, list[Measured]] = {each.name: [] for each in contenders}
-        for _ in range(pace.rounds):
+        for _ in range(rounds(request, pace)):
             size: int | None = None
             for contender in contenders:
                 progress.update(task, description=f"{request.name} {contender.name}")
@@ -41,10 +41,17 @@ async def request_lines(
     return lines
 
 
+def rounds(request: Request, pace: Pace) -> int:
+    """Fewer where nothing depends on it."""
+    return pace.rounds if request.name in BARS else min(2, pace.rounds)
+
+
 async def run(request: Request, contender: Contender, pace: Pace) -> Measured:
     """One run of one server."""
     raw = request.raw(contender).decode()
-    question = Question(HOST, contender.port, raw, CONNECTIONS, pace.warm_seconds, pace.seconds)
+    question = Question(
+        HOST, contender.port, raw, CONNECTIONS, contender.program.process.pid, pace.warm_seconds, pace.seconds
+    )
     return Measured(**await answer_of("bench.load.http", asdict(question)))  # type: ignore[arg-type]
 
 
@@ -59,4 +66,5 @@ def line(request: Request, runs: Mapping[str, Sequence[Measured]]) -> Line:
         BARS.get(request.name, ()),
         f"p99 ms: {slowest}",
         rates,
+        {name: per_cpu([(each.requests, each.cpu_seconds) for each in found]) for name, found in runs.items()},
     )

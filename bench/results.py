@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import orjson
@@ -55,11 +56,26 @@ class Line:
     remark: str = ""
     runs: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Every run by server."""
+    per_cpu: Mapping[str, float] = field(default_factory=dict)
+    """The same figure by a second of the server's processor time: what a busy machine does not change."""
 
     def ratio(self, other: str) -> float | None:
         """Ours by that server's; None if one of them was not measured."""
-        ours, against = self.values.get(OURS), self.values.get(other)
-        return None if ours is None or not against else ours / against
+        return _ratio(self.values, other)
+
+    def cpu_ratio(self, other: str) -> float | None:
+        """The same of `per_cpu`."""
+        return _ratio(self.per_cpu, other)
+
+
+def _ratio(values: Mapping[str, float], other: str) -> float | None:
+    ours, against = values.get(OURS), values.get(other)
+    return None if ours is None or not against else ours / against
+
+
+def per_cpu(runs: Sequence[tuple[int, float]]) -> float:
+    """The median of (how many, processor seconds); 0 where the system does not tell."""
+    return median(count / used if used else 0.0 for count, used in runs)
 
 
 def machine() -> str:
@@ -86,7 +102,11 @@ def as_json(line: Line) -> dict[str, Any]:
         "unit": line.unit,
         "values": line.values,
         "ratios": {other: line.ratio(other) for other in (STRAWBERRY, MERCURIUS) if line.ratio(other) is not None},
+        "cpu_ratios": {
+            other: line.cpu_ratio(other) for other in (STRAWBERRY, MERCURIUS) if line.cpu_ratio(other) is not None
+        },
         "bars": [{"bar": str(bar), "met": bar.is_met(line.values)} for bar in line.bars],
         "remark": line.remark,
         "runs": line.runs,
+        "per_cpu_second": line.per_cpu,
     }

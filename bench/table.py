@@ -15,7 +15,12 @@ WORDS = {True: "met", False: "MISSED", None: "not measured"}
 def show(lines: Sequence[Line], *, title: str) -> None:
     """On standard output."""
     servers = [name for name in EVERY if any(name in line.values for line in lines)]
-    table = Table(title=title, caption=f"{machine()}; x: ours by that server's", expand=False)
+    table = Table(
+        title=title,
+        show_lines=True,
+        caption=f"{machine()}; x: ours by that server's; (...): by a second of processor time",
+        expand=False,
+    )
     table.add_column("workload")
     table.add_column("unit")
     against = [name for name in (STRAWBERRY, MERCURIUS) if name in servers]
@@ -24,11 +29,16 @@ def show(lines: Sequence[Line], *, title: str) -> None:
     for name in ("bar", "remark"):
         table.add_column(name)
     for line in lines:
-        figures = [number(line.values.get(name)) for name in servers]
-        ratios = [number(line.ratio(other)) for other in against]
+        figures = [two(line.values.get(name), line.per_cpu.get(name)) for name in servers]
+        ratios = [two(line.ratio(other), line.cpu_ratio(other)) for other in against]
         bars = "\n".join(f"{bar}: {WORDS[bar.is_met(line.values)]}" for bar in line.bars)
         table.add_row(line.what, line.unit, *figures, *ratios, bars, line.remark)
     Console(width=WIDTH).print(table)
+
+
+def two(value: float | None, of_cpu: float | None) -> str:
+    """A figure, and below it the one by processor time."""
+    return number(value) + (f"\n({number(of_cpu)})" if of_cpu else "")
 
 
 def number(value: float | None) -> str:

@@ -21,6 +21,8 @@ from app.services.quotes.service import QuoteService
 Key: TypeAlias = tuple[Instrument, int | None]
 """An instrument and the caller's limit on the age of its price, in milliseconds."""
 Result: TypeAlias = Quote | Exception
+INSTRUMENTS = frozenset({Instrument})
+"""The types of a list without errors."""
 
 
 class QuoteLoader(DataLoader[Key, Quote]):
@@ -84,9 +86,10 @@ class Prices:
         self, found: Sequence[Instrument | MarketDataError], max_age_ms: int | None
     ) -> list[Result] | Awaitable[list[Result]]:
         """The quote or the error of each, in order, or the promise of them; an error that was found stays."""
-        instruments = [item for item in found if isinstance(item, Instrument)]
+        is_whole = INSTRUMENTS.issuperset(map(type, found))
+        instruments = found if is_whole else [item for item in found if isinstance(item, Instrument)]
         is_first = max_age_ms not in self._known
-        known = self._at_hand(instruments, max_age_ms)
+        known = self._at_hand(cast("Sequence[Instrument]", instruments), max_age_ms)
         prices: list[Result | None]
         if is_first and len(known) == len(found):  # no error, none twice, none from before: they stand in order
             prices = list(known.values())

@@ -1,10 +1,12 @@
-"""Python's cyclic collector, held back while a great many long-lived objects are made. For whoever reads a master.
+"""Python's cyclic collector and the C library's memory, where a great many long-lived objects come and go.
 
-Making 130,000 instruments provokes full collections, each of which stops every thread for 50 ms and more and
-finds nothing: instruments refer to no one that refers back.
+For whoever reads a master, and for the commands that serve. Making 130,000 instruments provokes full collections,
+each of which stops every thread for 50 ms and more and finds nothing: instruments refer to no one that refers back.
 """
 
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -56,3 +58,15 @@ def exempt_what_lives() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def return_freed_memory() -> None:
+    """Give the system back what is free inside of the C library's heap; blocks for some milliseconds: in a thread.
+
+    glibc keeps a freed block for as long as something younger lies above it. After a sync of 130,000 instruments that
+    is 25 to 30 MB, a tenth of the process, for a day. Other C libraries have no such call, and nothing happens.
+    https://man7.org/linux/man-pages/man3/malloc_trim.3.html
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

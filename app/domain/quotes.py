@@ -1,9 +1,10 @@
 """The state of one instrument's price."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from app.domain.drafts import quick_replacer
 from app.domain.provenance import DataSource, Freshness
 from app.domain.time import ist_date
 
@@ -81,6 +82,9 @@ class Quote:
     """Whether the source said that the market traded then; None where it does not tell."""
 
 
+_with_limits = quick_replacer(Quote, "lower_circuit_limit", "upper_circuit_limit")
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteLimits:
     """The ages that decide on a quote's freshness, in milliseconds."""
@@ -103,7 +107,7 @@ def carry_over(new: Quote, old: Quote | None) -> Quote:
         return new
     if ist_date(old.received_at) != ist_date(new.received_at):
         return new
-    return replace(new, lower_circuit_limit=old.lower_circuit_limit, upper_circuit_limit=old.upper_circuit_limit)
+    return _with_limits(new, old.lower_circuit_limit, old.upper_circuit_limit)
 
 
 def freshness_of(

@@ -50,11 +50,12 @@ def merged_ticks(batches: Sequence[TickBatch]) -> list[TickBatch]:
     """The same ticks in the fewest batches; what is beyond PENDING_TICKS, oldest first, is counted as missed.
 
     Batches are joined up to BATCH_TICKS, and never across a loss: `missed` and `gap` are told before what follows it.
+    One without ticks, which tells where a subscriber begins, stays what it is.
     """
     joined: list[list[TickBatch]] = []
     room = 0
     for batch in batches:
-        if joined and not batch.missed and not batch.gap and len(batch.ticks) <= room:
+        if joined and joined[-1][0].ticks and not batch.missed and not batch.gap and len(batch.ticks) <= room:
             joined[-1].append(batch)
         else:
             joined.append([batch])

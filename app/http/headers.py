@@ -10,12 +10,16 @@ ANSWERS = frozenset({"http.response.start", "websocket.accept"})
 """The messages that carry an answer's headers."""
 
 
+FOUND = "app.headers"
+"""Where a request's scope keeps its headers by name."""
+
+
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The first value of a header by its lower-case name; None if the request has no such header."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
+    found: dict[bytes, bytes] | None = scope.get(FOUND)
+    if found is None:
+        found = scope[FOUND] = dict(reversed(scope["headers"]))
+    return found.get(name)
 
 
 def sending(send: Send, headers: RawHeaders) -> Send:

@@ -6,17 +6,22 @@ An ASGI middleware that `app.main` puts around everything. The id stands in each
 
 import re
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from random import getrandbits
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
 from app.http.headers import ANSWERS, header
 
 HEADER: Final = b"x-request-id"
 SANE: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 """What a caller may choose: it is written to logs, so it must be short and plain."""
+
+
+REQUEST_ID: Final = ContextVar[str](f"{STRUCTLOG_KEY_PREFIX}request_id")
+"""structlog's own variable of this key, by the name under which it looks for them: set without its detours."""
 
 
 def new_request_id() -> str:
@@ -39,11 +44,11 @@ class RequestIds:
         given = header(scope, HEADER)
         request_id = given.decode() if given and SANE.fullmatch(given) else self._make()
         scope.setdefault("state", {})["request_id"] = request_id
-        bound = bind_contextvars(request_id=request_id)
+        bound = REQUEST_ID.set(request_id)
         try:
             await self._app(scope, receive, _naming(send, request_id))
         finally:
-            reset_contextvars(**bound)
+            REQUEST_ID.reset(bound)
 
 
 def _naming(send: Send, request_id: str) -> Send:

@@ -37,6 +37,18 @@ class PhaseService:
         phase = self.phase_of(instrument, at).phase
         return None if phase is Phase.UNKNOWN else phase in TRADING_PHASES
 
+    def open_at(self, at: datetime) -> Callable[[Instrument], bool | None]:
+        """`is_open` of many instruments at one instant: hours that they share are looked up once."""
+        known: dict[tuple[Exchange, InstrumentKind, bool], bool | None] = {}
+
+        def is_open(instrument: Instrument) -> bool | None:
+            key = instrument.exchange, instrument.kind, self._derivatives_of(instrument)
+            if key not in known:
+                known[key] = self.is_open(instrument, at)
+            return known[key]
+
+        return is_open
+
     def any_trading(self, at: datetime) -> bool | None:
         """Whether any instrument's price can move; None if none is known to and some are not known."""
         phases = self.calendar.phases_at(at)

@@ -13,6 +13,8 @@ from time import perf_counter, process_time
 import orjson
 import uvloop
 
+from bench.usage import cpu_seconds
+
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 PATIENCE = 30.0
@@ -28,6 +30,8 @@ class Question:
     request: str
     """The whole request; its bytes are ASCII."""
     connections: int
+    server: int
+    """Its process, whose processor time is read."""
     warm_seconds: float
     seconds: float
 
@@ -41,6 +45,8 @@ class Measured:
     bytes: int
     p50_ms: float
     p99_ms: float
+    cpu_seconds: float
+    """Processor time of the server."""
     busy: float
     """Part of the time that the generator itself was working: near 1, it is what was measured."""
 
@@ -129,10 +135,10 @@ async def measure(question: Question) -> Measured:
             await asyncio.sleep(0.01)
     await asyncio.sleep(question.warm_seconds)
     tally.clear()
-    begun, worked = perf_counter(), process_time()
+    begun, worked, used = perf_counter(), process_time(), cpu_seconds(question.server)
     await asyncio.sleep(question.seconds)
     taken = perf_counter() - begun
-    busy = (process_time() - worked) / taken
+    busy, used = (process_time() - worked) / taken, cpu_seconds(question.server) - used
     failure, requests, received, times = tally.failure, tally.requests, tally.bytes, tally.times
     tally.failure = "the end"
     for transport, _ in opened:
@@ -140,7 +146,7 @@ async def measure(question: Question) -> Measured:
     if failure is not None:
         raise RuntimeError(failure)
     shares = quantiles(times, n=100) if len(times) > 1 else [0.0] * 99
-    return Measured(requests, taken, received, shares[49] * 1000, shares[98] * 1000, busy)
+    return Measured(requests, taken, received, shares[49] * 1000, shares[98] * 1000, used, busy)
 
 
 def main() -> None:

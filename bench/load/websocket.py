@@ -17,6 +17,7 @@ import orjson
 import uvloop
 
 from bench.load.frames import KEY, UPGRADE, OnMessage, Subscriber
+from bench.usage import cpu_seconds
 
 PATIENCE = 40.0
 """Seconds until the last of the sockets has its first update."""
@@ -37,8 +38,8 @@ class Question:
     """The JSON of `payload` in `subscribe`: the n-th client takes the n-th, and the first follows the last."""
     clients: int
     stuck: int
-    driver: int
-    """The process that is told to move its prices, by SIGUSR2, once every client is served; 0: they move anyway."""
+    server: int
+    """Its process: told to move its prices, by SIGUSR2, once every client is served; 0: they move anyway."""
     warm_seconds: float
     seconds: float
 
@@ -60,6 +61,8 @@ class Measured:
     """Sockets that were closed on a client that reads."""
     mean_bytes: float
     """Of a message."""
+    cpu_seconds: float
+    """Processor time of the server."""
     busy: float
     """Part of the time that the generator itself was working: near 1, it is what was measured."""
 
@@ -114,20 +117,22 @@ async def measure(question: Question) -> Measured:
     subscribers = subscribers_of(question)
     reading = [each for each in subscribers if not each.stuck]
     opening = await open_all(question, subscribers)
-    if question.driver:
-        os.kill(question.driver, signal.SIGUSR2)
+    if question.server:
+        os.kill(question.server, signal.SIGUSR2)
     await asyncio.sleep(question.warm_seconds)
     before = [each.updates for each in reading]
-    begun, worked = perf_counter(), process_time()
+    begun, worked, used = perf_counter(), process_time(), cpu_seconds(question.server)
     await asyncio.sleep(question.seconds)
     counts = [each.updates - old for each, old in zip(reading, before, strict=True)]
     taken = perf_counter() - begun
-    busy = (process_time() - worked) / taken
+    busy, used = (process_time() - worked) / taken, cpu_seconds(question.server) - used
     lost = sum(each.lost or each.close_code is not None for each in reading)
     mean = sum(each.update_bytes for each in reading) / sum(each.updates for each in reading)
     for each in subscribers:
         each.close()
-    return Measured(sum(counts), taken, opening, min(counts), max(counts), reading[0].first.decode(), lost, mean, busy)
+    return Measured(
+        sum(counts), taken, opening, min(counts), max(counts), reading[0].first.decode(), lost, mean, used, busy
+    )
 
 
 def main() -> None:

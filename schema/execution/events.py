@@ -4,7 +4,7 @@ The transports call `subscribe`; the engine executes each event as it does any o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from contextlib import aclosing
 from typing import cast
 
@@ -91,8 +91,8 @@ class Source:
     def __aiter__(self) -> "Source":
         return self
 
-    async def __anext__(self) -> object:
-        return await anext(self._iterator)
+    def __anext__(self) -> Awaitable[object]:
+        return self._iterator.__anext__()
 
     async def aclose(self) -> None:
         """Close the source; one that does not close in time is logged and left alone."""

@@ -140,15 +140,17 @@ class SharedStream:
         self._so_far.add(payload)
         self._entry = None
         self._is_sound = self._is_sound and self._sharing.is_sound(payload)
-        for waiting in self._waiting():
-            waiting.add(payload)
-        fallen = Pending(self._sharing.merged, [payload], updates=1)
+        if self._behind:
+            for waiting in self._waiting():
+                waiting.add(payload)
+        fallen: Pending | None = None
         for number, member in enumerate(list(self._current), start=1):
             if member not in self._current:
                 continue
             if member.outlet.write(encoded):
                 member.events += 1
             else:
+                fallen = fallen or Pending(self._sharing.merged, [payload], updates=1)
                 self._fall_behind(member, fallen)
             if number % BURST == 0:
                 await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from random import getrandbits
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -35,7 +35,9 @@ ContextFactory = Callable[[ConnectionInfo], OperationContext | Awaitable[Operati
 async def build_context(factory: ContextFactory, info: ConnectionInfo) -> OperationContext:
     """The context of one operation, from a factory that may be asynchronous."""
     context = factory(info)
-    return await context if isinstance(context, Awaitable) else context
+    if hasattr(context, "__await__"):
+        return await cast("Awaitable[OperationContext]", context)
+    return context
 
 
 def connection_info(

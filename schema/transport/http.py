@@ -304,7 +304,7 @@ class _Exchange:
         ]
         if headers:
             sent += [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": status.value, "headers": sent})
+        await self.send({"type": "http.response.start", "status": int(status), "headers": sent})
         await self.send({"type": "http.response.body", "body": body, "more_body": more_body})
 
     async def refuse(self, refused: RequestRefused, *, linger_seconds: float) -> None:

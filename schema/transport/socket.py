@@ -66,11 +66,13 @@ class SocketLimits:
 class _Operation:
     """An operation in flight, and the Outlet of a shared stream to it."""
 
-    __slots__ = ("_ended", "_head", "_socket", "streaming", "task")
+    __slots__ = ("_ended", "_head", "_socket", "ready", "streaming", "task")
 
     def __init__(self, socket: "Socket", identifier: str) -> None:
         self.task: asyncio.Task[None] | None = None
         self.streaming = False
+        self.ready: Callable[[], None] | None = None
+        """Whom to call when the socket takes more."""
         self._socket = socket
         self._head = next_head(identifier)
         self._ended = False
@@ -85,7 +87,8 @@ class _Operation:
         return self._ended or self._socket.try_next(self._head, encoded)
 
     def when_ready(self, callback: Callable[[], None]) -> None:
-        self._socket.wire.when_drained(callback)
+        self.ready = callback
+        self._socket.when_drained()
 
 
 class _Closed(Exception):
@@ -119,14 +122,13 @@ class Socket:
         self._limits = limits
         self._live = live
         self._writer = None if direct_wire(scope) else Writer(self._write)
-        self.wire: Wire = self._writer or cast("Wire", direct_wire(scope))
-        """Where members of shared streams are written to."""
+        self._wire: Wire = self._writer or cast("Wire", direct_wire(scope))
         self._request_id = request_id_of(scope)
         self._params: Mapping[str, object] | None = None
         self._operations: dict[str, _Operation] = {}
         self._running: set[_Operation] = set()
         self._group = asyncio.TaskGroup()
-        self._closed = self._draining = self._spoke = False
+        self._closed = self._draining = self._spoke = self._awaits_drain = False
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -190,7 +192,20 @@ class Socket:
     def try_next(self, head: bytes, encoded: bytes) -> bool:
         """Send a `next` message if the socket can take it now."""
         self._spoke = True
-        return self._closed or self.wire.try_send(head, encoded, NEXT_TAIL)
+        return self._closed or self._wire.try_send(head, encoded, NEXT_TAIL)
+
+    def when_drained(self) -> None:
+        """Tell the operations that wait, once the socket takes more."""
+        if not self._awaits_drain:
+            self._awaits_drain = True
+            self._wire.when_drained(self._drained)
+
+    def _drained(self) -> None:
+        self._awaits_drain = False
+        for operation in list(self._running):
+            ready, operation.ready = operation.ready, None
+            if ready is not None:
+                ready()
 
     async def _write(self, message: bytes) -> None:
         await self._emit(message.decode())

@@ -55,13 +55,13 @@ def ages(context: RequestContext) -> Callable[[Quote], int]:
 def freshnesses(context: RequestContext) -> Callable[[Quote], Freshness]:
     """How far a price may be trusted as the present one, judged at this moment."""
     services = context.services
-    find, latest, is_open = services.instruments.catalogue.find, services.feed.latest, services.phases.is_open
-    now, age_ms = services.clock.now(), ages(context)
+    find, latest = services.instruments.catalogue.find, services.feed.latest
+    is_open, age_ms = services.phases.open_at(services.clock.now()), ages(context)
 
     def freshness_of_quote(quote: Quote) -> Freshness:
         # Not `require`: a contract that expired while it was streamed must not cost a stream all its other quotes.
         instrument = find(quote.id)
-        market_open = None if instrument is None else is_open(instrument, now)
+        market_open = None if instrument is None else is_open(instrument)
         return freshness_of(
             age_ms(quote),
             streaming=latest(quote.id, quote.mode) is not None,

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from app.domain.calendar import TradingCalendar, always_open_calendar
-from app.domain.instruments import Exchange, Instrument
+from app.domain.instruments import Exchange, Instrument, InstrumentKind
 from app.domain.phases import Phase
 from app.domain.time import IST
 from app.services.phases import PhaseService
@@ -48,6 +48,16 @@ def test_open_means_that_prices_move(service: PhaseService) -> None:
     assert service.is_open(STOCK, NIGHT) is False
     assert service.is_open(STOCK, NIGHT.replace(year=2027)) is None
     assert service.is_open(instrument(Exchange.NSEIX, STOCK.kind), AUCTION) is None
+
+
+@pytest.mark.parametrize("at", [AUCTION, NIGHT, NIGHT.replace(year=2027)])
+def test_hours_of_many_are_those_of_each(shipped: TradingCalendar, at: datetime) -> None:
+    """Whatever they share, and in whichever order they are asked."""
+    service = PhaseService(shipped, lambda instrument_id: instrument_id == STOCK.id)
+    many = [instrument(exchange, kind) for exchange in Exchange for kind in InstrumentKind]
+    open_then = service.open_at(at)
+    for one in (*many, STOCK, INDEX, FUTURE, *many):
+        assert open_then(one) == service.is_open(one, at)
 
 
 @pytest.mark.parametrize(

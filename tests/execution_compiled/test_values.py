@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schema.execution.compiled.instants import MAX_KNOWN, InstantTexts
 from schema.types.scalars import write_instant
-from tests.execution_compiled.world import GOOD, ODD, RECORDS, Case, Raises, compiled_for, make
+from tests.execution_compiled.world import GOOD, ODD, RECORDS, Case, Raises, Soon, compiled_for, make
 
 
 def kinds_of_leaf() -> Iterator[Any]:
@@ -65,6 +65,34 @@ async def test_odd_values_make_the_same_answers_and_errors(name: str, field: str
         rows = {f"some{name}": held, f"many{name}": (right, None, held), f"all{name}": [right, right]}
         for root in (rows, {**rows, f"all{name}": [right, held]}):
             case = Case(query, {}, root=SimpleNamespace(**root))
+            assert await case.answered(compiled) == await case.answered(None), value
+
+
+class PricedError(Exception):
+    """An error that looks like a record."""
+
+    price = 1.0
+
+
+class PricedSoon(Soon):
+    """A promise that looks like a record."""
+
+    price = 1.0
+
+
+@pytest.mark.parametrize("fields", ["__typename", "price"])
+async def test_what_is_no_object_is_none_for_compiled_code_either(fields: str) -> None:
+    """An error is raised, a promise is kept, null is null, though all of them may have attributes of the right name."""
+    below = f"{{ {fields} }}"
+    lists = f"manyDepthLevel {below} allDepthLevel {below} someDepth {{ bids {below} asks {below} }}"
+    query = f"{{ someDepthLevel {below} {lists} }}"
+    compiled = compiled_for(query)
+    right = Holder("price", 1.0)
+    for value in (*ODD, PricedError(), PricedSoon(right), PricedSoon(None)):
+        rows = {"manyDepthLevel": [right, value], "allDepthLevel": [right]}
+        depth = SimpleNamespace(bids=[right, right], asks=(right, value))
+        for root in (rows, {**rows, "allDepthLevel": [right, value]}):
+            case = Case(query, {}, root=SimpleNamespace(someDepthLevel=value, someDepth=depth, **root))
             assert await case.answered(compiled) == await case.answered(None), value
 
 

@@ -214,7 +214,7 @@ def context(seed: str, oddity: float) -> Any:
         clock=SimpleNamespace(now=lambda: NOW),
         instruments=SimpleNamespace(catalogue=catalogue, find=find, require=require),
         feed=SimpleNamespace(latest=lambda key, _: None if key == "7" else thing("Quote", key)),
-        phases=SimpleNamespace(is_open=lambda *_: True, phase_of=lambda *_: thing("MarketPhase", "now")),
+        phases=SimpleNamespace(open_at=lambda _: lambda _: True, phase_of=lambda *_: thing("MarketPhase", "now")),
         history=SimpleNamespace(candles=series),
         indicators=SimpleNamespace(indicators=indicators),
     )

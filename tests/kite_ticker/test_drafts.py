@@ -1,11 +1,11 @@
 """What a quick constructor builds is in nothing different from what the class itself builds."""
 
 import pickle
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from app.domain.drafts import quick_constructor
+from app.domain.drafts import quick_constructor, quick_replacer
 from app.domain.quotes import DepthLevel, Quote
 from app.domain.ticks import Tick
 
@@ -31,3 +31,13 @@ def test_defaults_and_keywords_are_those_of_the_class() -> None:
         build(1.0, 2)  # type: ignore[call-arg]
     quick, real = ((kind("NSE:A", 1.0, None, None)) for kind in (quick_constructor(Quote), Quote))  # type: ignore[arg-type]
     assert quick == real
+
+
+def test_a_replacer_changes_its_fields_and_no_other() -> None:
+    """As dataclasses.replace does; the original stays as it was."""
+    level = DepthLevel(1.0, 2, 3)
+    changed = quick_replacer(DepthLevel, "orders", "price")(level, None, 4.0)
+    assert (changed, level) == (replace(level, price=4.0, orders=None), DepthLevel(1.0, 2, 3))
+    assert type(changed) is DepthLevel
+    with pytest.raises(ValueError, match="shorter"):
+        quick_replacer(DepthLevel, "orders", "price")(level, None)

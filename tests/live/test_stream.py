@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 from structlog.testing import capture_logs
 
@@ -97,7 +98,10 @@ async def test_latecomers_get_what_there_was_and_then_the_same_as_all() -> None:
 
         assert early.client.told == [(1, 1), (2, 1), (3, 1), (4, 1)]
         assert all(member.client.told == [(3, 3), (4, 1)] for member in late)
-        assert stage.merged == [0] * 10
+        latest = stage.join()
+        await settle()
+        assert latest.client.told == [(4, 4)]
+        assert stage.merged == [0] * 11
 
 
 async def test_latecomer_does_not_take_what_the_stream_spent_for_its_next_event() -> None:
@@ -165,6 +169,24 @@ async def test_execution_that_waits_keeps_the_order() -> None:
         assert [sequence for sequence, _ in told] == sorted(sequence for sequence, _ in told)
         assert sum(count for _, count in told) == sum(count for _, count in quick.client.told)
         assert told[-1][0] == 39
+
+
+@pytest.mark.parametrize(("full_again", "told"), [(False, [(1, 1), (3, 2), (4, 1)]), (True, [(1, 1), (4, 3)])])
+async def test_update_during_catching_up_comes_after_it(full_again: bool, told: list[tuple[int, int]]) -> None:  # noqa: FBT001 - a parameter of the test
+    """Or with it, if the socket was full again by then."""
+    async with staged() as stage:
+        slow = stage.join("subscription{numbers{sequence merged awaited}}")
+        await stage.tell(Number(1))
+        slow.client.full = True
+        await stage.tell(Number(2), Number(3))
+        slow.client.drain()
+        stage.tap.put(Number(4))
+        await anyio.sleep(0.03)
+        slow.client.full = full_again
+        await settle()
+        slow.client.drain()
+        await settle()
+        assert slow.client.told == told
 
 
 async def test_the_end_comes_after_what_was_pending() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 import structlog
 from hypothesis import given, settings
@@ -339,3 +340,14 @@ def test_refused_upgrades_raise_no_alarm_and_other_errors_do() -> None:
     library.error("ASGI callable returned without completing handshake.")
     library.error("something else")
     assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["something else"]
+
+
+async def test_lines_of_one_turn_are_written_together_and_before_any_other(lines: Lines, stream: io.StringIO) -> None:
+    """Operations that end in the same turn of the loop are one write; the order of all lines stays."""
+    for number in range(3):
+        log_operation(Operation(operation_id=str(number)))
+    assert stream.getvalue() == ""
+    structlog.get_logger().info("then")
+    log_operation(Operation(operation_id="last"))
+    await anyio.lowlevel.checkpoint()
+    assert [line.get("operation_id", line["event"]) for line in lines()] == ["0", "1", "2", "then", "last"]

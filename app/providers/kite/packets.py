@@ -40,7 +40,7 @@ _COUNT = struct.Struct(">H")
 _HEAD = struct.Struct(">HI")
 _LTP = struct.Struct(">Ii")
 _INDEX = struct.Struct(">6i4x")
-_TRADE = struct.Struct(">iIiIII4i")
+_TRADE = struct.Struct(">IiIiIII4i")
 _TIMES = struct.Struct(">5I")
 _LEVEL = struct.Struct(">IiHxx")
 _SMALL_TICK = struct.Struct(">4xi I 4x I")
@@ -50,7 +50,7 @@ _FULL_TICK = struct.Struct(">Ii I 4x I 28x I 8x I Ii 52x Ii")
 _new_quote, _new_tick, _new_depth = quick_constructor(Quote), quick_constructor(Tick), quick_constructor(Depth)
 _open_level, _open_tick = open_draft(DepthLevel), open_draft(Tick)
 
-_BODY_AT, _TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 4, 44, 64, 124, 28
+_TIMES_AT, _DEPTH_AT, _ASKS_AT, _INDEX_TIME_AT = 44, 64, 124, 28
 
 KEPT_INSTANTS = 4_096
 """Seconds that need not be made into datetimes again: each packet has two, and all of a second have the same ones."""
@@ -101,15 +101,14 @@ def decode_quote(packet: bytes, instrument_id: str, source: DataSource, received
 
     Raises MalformedPayload for a length that does not exist.
     """
+    if len(packet) in (FULL, QUOTE):
+        return _trade(packet, instrument_id, source, received_at)
     token, raw_last = _head_of(packet)
     if not raw_last:
         return None
-    last, length = raw_last / _divisor(token), len(packet)
-    if length == LTP:
-        return _new_quote(instrument_id, last, source, received_at, StreamMode.LTP)
-    if length in (INDEX_QUOTE, INDEX_FULL):
-        return _index(packet, instrument_id, source, received_at)
-    return _trade(packet, instrument_id, source, received_at)
+    if len(packet) == LTP:
+        return _new_quote(instrument_id, raw_last / _divisor(token), source, received_at, StreamMode.LTP)
+    return _index(packet, instrument_id, source, received_at)
 
 
 def decode_tick(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Tick | None:
@@ -203,12 +202,11 @@ def _index(packet: bytes, instrument_id: str, source: DataSource, received_at: d
     )
 
 
-def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Quote:
+def _trade(packet: bytes, instrument_id: str, source: DataSource, received_at: datetime) -> Quote | None:
     """A packet of something that trades: QUOTE, or FULL with the times, the open interest and the depth."""
-    raw_last, quantity, average, volume, buying, selling, opening, high, low, close = _TRADE.unpack_from(
-        packet, _BODY_AT
-    )
-    token = int.from_bytes(packet[:_BODY_AT], "big")
+    token, raw_last, quantity, average, volume, buying, selling, opening, high, low, close = _TRADE.unpack_from(packet)
+    if not raw_last:
+        return None
     divisor = _divisor(token)
     last, previous_close = raw_last / divisor, _price(close, divisor)
     change, percent = price_change(last, previous_close)

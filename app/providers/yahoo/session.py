@@ -82,9 +82,12 @@ class YahooSession(Session[Response]):
     """
 
     def __init__(self, config: YahooConfig, clock: Clock, *, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        # A simulation without TLS would be asked for HTTP/2 with each request.
-        version = CurlHttpVersion.NONE if config.is_direct else CurlHttpVersion.V1_1
-        super().__init__(impersonate="chrome", verify=True, http_version=version)
+        if config.is_direct:
+            super().__init__(impersonate="chrome", verify=True)
+        else:
+            # A simulation without TLS would be asked for HTTP/2 with each request, and lies on this side of any proxy.
+            version, none = CurlHttpVersion.V1_1, {"all": ""}
+            super().__init__(impersonate="chrome", verify=True, http_version=version, proxies=none)  # type: ignore[arg-type]  # a mapping of literals
         self._config = config
         self._clock = clock
         self._max_bytes = max_bytes

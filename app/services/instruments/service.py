@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.changes import ChangeSignal
 from app.domain.errors import MarketDataError
-from app.domain.garbage import collections_paused
+from app.domain.garbage import collections_paused, return_freed_memory
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.time import ist_date
 from app.ports import Clock, InstrumentSource, InstrumentStore, SettingStore, SyncReport
@@ -226,6 +226,7 @@ class InstrumentService:
         digest, instruments = dump.digest, list(dump.instruments)
         del dump  # so that what `reuse_known` replaces is freed there, one by one
         if self._is_in_use(digest):
+            await anyio.to_thread.run_sync(let_go, instruments)
             report = SyncReport(self._clock.now(), len(self._catalogue), added=0, changed=0, gone=0)
             await self._remember(report, digest)
             return report
@@ -282,10 +283,14 @@ def reuse_known(instruments: list[Instrument], known: InstrumentCatalogue) -> No
 
 
 def let_go(rows: list[Instrument]) -> None:
-    """Empty the list in portions: freeing 130,000 instruments at once would stop every thread for 30 ms."""
+    """Empty the list in portions: freeing 130,000 instruments at once would stop every thread for 30 ms.
+
+    What was needed beside them goes back to the system as well.
+    """
     while rows:
         del rows[-PORTION:]
         time.sleep(0)
+    return_freed_memory()
 
 
 def _unexpected(error: Exception) -> str:
