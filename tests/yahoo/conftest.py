@@ -9,7 +9,10 @@ from app.providers.budget import Allowance, SourceBudgets
 from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.providers.yahoo.config import Patience, YahooConfig
 from app.providers.yahoo.limits import Endpoint
+from tests.kite_ticker.test_dial import self_signed
 from tests.yahoo.fake_yahoo import FakeYahoo, running_fake_yahoo
+
+__all__ = ["build", "calls", "fake", "self_signed", "yahoo"]
 
 NO_LIMITS = {endpoint.value: Allowance(1000, 5.0) for endpoint in Endpoint}
 LONG = Patience(connect=20.0, answer=20.0, first=60.0)

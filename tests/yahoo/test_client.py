@@ -1,7 +1,9 @@
 """What goes over the wire and what comes of each failure, over real sockets."""
 
+import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -23,6 +25,7 @@ from app.providers.budget import Allowance, SourceBudgets
 from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.providers.yahoo.config import Patience, YahooConfig
 from app.providers.yahoo.limits import Endpoint
+from tests.kite_ticker.test_dial import SelfSigned
 from tests.yahoo.conftest import LONG, NO_LIMITS
 from tests.yahoo.fake_yahoo import FakeYahoo, html, quote_row, quotes, refusal
 from tests.yahoo.samples import INFY, RELIANCE, SUMMARY
@@ -167,6 +170,24 @@ async def test_a_server_that_is_not_there_is_unavailable(build: Callable[..., Ya
     assert calls == [("yahoo_session", "SOURCE_UNAVAILABLE")]
 
 
+async def test_a_certificate_that_nobody_vouches_for_gets_no_request(
+    self_signed: SelfSigned, build: Callable[..., Yahoo]
+):
+    """Neither with a cookie nor without."""
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            heard.append(await reader.read(100))
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0, ssl=self_signed.server) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SourceUnavailable, match="certificate"):
+            await ask(build(f"https://127.0.0.1:{port}"))
+    assert not any(heard)
+
+
 async def test_an_answer_that_does_not_end_is_cut_off(fake: FakeYahoo, yahoo: Yahoo):
     """8 MB are no answer of Yahoo's."""
     fake.script.append(Response(b" " * (9 << 20), media_type="application/json"))
@@ -183,6 +204,12 @@ async def test_no_redirect_leads_to_another_host(fake: FakeYahoo, yahoo: Yahoo):
     fake.usual = RedirectResponse("/v7/finance/quote?crumb=" + fake.crumb)
     with pytest.raises(SourceUnavailable, match="without end"):
         await ask(yahoo)
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_a_simulation(yahoo: Yahoo, monkeypatch: pytest.MonkeyPatch):
+    """It lies on this side of it."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert await ask(yahoo) == 1523.4
 
 
 async def test_nobody_can_replace_our_session(fake: FakeYahoo, yahoo: Yahoo):
