@@ -25,15 +25,19 @@ OVERHEAD = 4
 """Bytes that are kept of each item besides its text: where it begins."""
 
 
-class RowWriter(Protocol):
-    """What is needed of a compiled selection."""
+class ItemWriter(Protocol):
+    """What is needed of a compiled selection to write one item."""
 
     key: str
     """Equal for two selections that write the same."""
 
     def one(self, item: object, bound: tuple[object, ...]) -> object:
-        """A bar as orjson takes it. Raises for values that ordinary execution has to look at."""
+        """An item as orjson takes it. Raises for values that ordinary execution has to look at."""
         ...
+
+
+class RowWriter(ItemWriter, Protocol):
+    """What is needed of a compiled selection to write bars."""
 
     def texts(self, chunk: CandleChunk) -> list[bytes]:
         """The JSON of each bar of a chunk. Raises as `one`."""

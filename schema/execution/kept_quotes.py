@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from app.domain.quotes import Quote
-from schema.execution.chunks import RowWriter
+from schema.execution.chunks import ItemWriter
 
 MAX_QUOTES = 20_000
 """Quotes that are kept, of all selections together: each takes about a KB with its text. Beyond it all are forgotten,
@@ -34,7 +34,7 @@ class EncodedQuotes:
     def __len__(self) -> int:
         return self._count
 
-    def rows(self, quotes: Sequence[Any], writer: RowWriter) -> list[object]:
+    def rows(self, quotes: Sequence[Any], writer: ItemWriter) -> list[object]:
         """A fragment for each quote. Raises for what is no quote, and for what the writer raises for."""
         newest = self._kept.get(writer.key, NONE_YET).get
         return [
@@ -42,7 +42,7 @@ class EncodedQuotes:
             for quote in quotes
         ]
 
-    def _write(self, quote: Quote, writer: RowWriter) -> orjson.Fragment:
+    def _write(self, quote: Quote, writer: ItemWriter) -> orjson.Fragment:
         fragment = orjson.Fragment(orjson.dumps(writer.one(quote, ())))
         if self._count >= self._most:
             self._kept.clear()

@@ -1,5 +1,6 @@
 """HistoryService: ranges, last bars, caps of the source, states, and messages for nonsense."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import anyio
@@ -294,7 +295,7 @@ def test_a_range_is_what_one_big_request_would_give(interval: Interval, span: tu
     start, end = (NOW - timedelta(hours=hours) for hours in sorted(span, reverse=True))
     cap = timedelta(days=longest + 31)
 
-    async def play() -> tuple[tuple[Candle, ...], tuple[Candle, ...]]:
+    async def play() -> tuple[Sequence[Candle], Sequence[Candle]]:
         source = SteadyCandles(spans={Interval.HOUR: cap, Interval.DAY: cap})
         ranged = await ask(interval, source=source, start=start, end=end)
         counted = await ask(interval, source=source, last=7, end=end)
