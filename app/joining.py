@@ -17,7 +17,6 @@ from app.domain.quotes import Quote, StreamMode
 from app.metrics import Metrics
 from app.parts import Runtime, Store, Timing
 from app.ports import Clock, KiteAccess
-from app.providers.fallback_ticks import FallbackTicks
 from app.providers.kite.adapter import Kite, build_kite
 from app.providers.kite.config import KiteConfig
 from app.providers.kite.ticker import KiteTickSource
@@ -44,7 +43,7 @@ from app.services.market_context.inputs import load_inputs
 from app.services.market_context.service import ContextParts, MarketContexts
 from app.services.options.chain import OptionChains
 from app.services.phases import PhaseService
-from app.services.providers import ProviderBoard, SecondSource
+from app.services.providers import ProviderBoard, RatedStream, SecondSource
 from app.services.quotes.service import QuoteService
 from app.settings import Settings
 from app.sources import Sources, join_sources
@@ -56,6 +55,7 @@ from app.store.jobs import SqlJobStore
 from app.store.sessions import SqlSessionStore
 from app.streaming.bars import LiveCandles
 from app.streaming.feed import LiveFeed
+from app.streaming.interest import has_token
 from app.streaming.live import LiveQuotes, LiveTicks
 
 
@@ -151,6 +151,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         linger=timing.linger,
         hot_for=timing.hot_for,
         is_live=None if streams is None else streams.is_live,
+        carries=has_token if streams is None else streams.carries,
     )
 
     def remember(fetched: Sequence[Quote]) -> None:
@@ -191,15 +192,15 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         phases=phases,
         sessions=sessions,
         jobs=Jobs(SqlJobStore(store.database, clock), clock, works),
-        providers=ProviderBoard(
-            settings.source,
-            feed,
-            sessions,
-            kite.budgets,
-            clock,
-            second=_second(settings, streams, yahoo, clock),
-            breakers=sources.breaker_states,
+        providers=_board(
+            settings,
+            feed=feed,
+            sources=sources,
+            sessions=sessions,
+            kite=kite,
+            yahoo=yahoo,
             circuits=changed,
+            clock=clock,
         ),
         feed=feed,
         live_quotes=LiveQuotes(feed, quotes, clock, on_merged=metrics.updates_merged),
@@ -261,10 +262,31 @@ def _yahoo_ticks(settings: Settings, phases: PhaseService, clock: Clock) -> Yaho
     return YahooTicker(yahoo_config(settings), clock=clock, is_trading=lambda: phases.any_trading(clock.now()))
 
 
-def _second(
-    settings: Settings, streams: FallbackTicks | None, yahoo: Yahoo | None, clock: Clock
-) -> SecondSource | None:
-    if streams is None or yahoo is None:
-        return None
-    view = streams.view(DataSource.YAHOO)
-    return SecondSource(DataSource.YAHOO, settings.yahoo_source, view, yahoo.budgets, clock)
+def _board(  # noqa: PLR0913 - what is shown of both sources, by keyword
+    settings: Settings,
+    *,
+    feed: LiveFeed,
+    sources: Sources,
+    sessions: KiteSessions,
+    kite: Kite,
+    yahoo: Yahoo | None,
+    circuits: ChangeSignal,
+    clock: Clock,
+) -> ProviderBoard:
+    """The board of sources; where there are two, each is shown with the figures of its own stream."""
+    streams, second = sources.streams, None
+    rated: list[RatedStream] = []
+    if streams is not None and yahoo is not None:
+        rated = [RatedStream(streams.view(name), clock) for name in (DataSource.KITE, DataSource.YAHOO)]
+        second = SecondSource(DataSource.YAHOO, settings.yahoo_source, rated[1], yahoo.budgets)
+    return ProviderBoard(
+        settings.source,
+        rated[0] if rated else feed,
+        sessions,
+        kite.budgets,
+        clock,
+        second=second,
+        breakers=sources.breaker_states,
+        circuits=circuits,
+        rated=rated,
+    )

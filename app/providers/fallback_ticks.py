@@ -94,6 +94,11 @@ class FallbackTicks:
             if stream.carries(want.instrument) and (self._stands_in or not self._first.carries(want.instrument))
         }
 
+    def carries(self, instrument: Instrument) -> bool:
+        """Whether either stream can carry an instrument; the broker's own only by its number for it."""
+        by_first = self._first.ticks is not None and instrument.instrument_token is not None
+        return (by_first and self._first.carries(instrument)) or self._second.carries(instrument)
+
     def is_live(self, instrument_id: str) -> bool:
         """Whether the stream that is this instrument's first choice is up."""
         owner = self._second if self.owned_by_second(instrument_id) else self._first

@@ -4,7 +4,7 @@ Comes in: the live feed, the Kite session, the request budgets. Goes out: Provid
 Called by the `providers` query and subscription; the runtime owns `run()`.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -119,27 +119,55 @@ def no_breakers(_: DataSource) -> tuple[BreakerStatus, ...]:
     return ()
 
 
-class SecondSource:
-    """A source that needs no login: its stream, its budgets, its circuits."""
+class RatedStream:
+    """One stream of several, with the rate of its own ticks: a FeedView."""
 
-    def __init__(
-        self, name: DataSource, source: DataSource, stream: StreamView, budgets: RequestBudgets, clock: Clock
-    ) -> None:
-        self.name = name
+    def __init__(self, stream: StreamView, clock: Clock) -> None:
         self.changes = stream.changes
-        self._source = source
+        self.capacity = stream.capacity
         self._stream = stream
-        self._budgets = budgets
         self._clock = clock
         self._rate = RateMeter()
 
-    def sample(self) -> None:
-        """Note how many packets came; to be called about once a second."""
-        self._rate.sample(self._clock.monotonic(), self._stream.packets)
+    @property
+    def status(self) -> FeedStatus:
+        """Its own state."""
+        return self._stream.status
+
+    @property
+    def subscribed_instruments(self) -> int:
+        """Instruments that it was asked to carry."""
+        return self._stream.subscribed_instruments
+
+    @property
+    def ticks_per_second(self) -> float:
+        """Ticks received, mean of the last 5 seconds."""
+        return self._rate.per_second(self._clock.monotonic(), self._stream.packets)
+
+    @property
+    def last_tick_at(self) -> datetime | None:
+        """When its newest price was received."""
+        return self._stream.last_tick_at
+
+    async def run(self) -> None:
+        """Measure the rate until cancelled."""
+        while True:
+            self._rate.sample(self._clock.monotonic(), self._stream.packets)
+            await anyio.sleep(FIGURES_SECONDS)
+
+
+class SecondSource:
+    """A source that needs no login: its stream, its budgets, its circuits."""
+
+    def __init__(self, name: DataSource, source: DataSource, stream: RatedStream, budgets: RequestBudgets) -> None:
+        self.name = name
+        self.stream = stream
+        self._source = source
+        self._budgets = budgets
 
     def status(self, breakers: tuple[BreakerStatus, ...]) -> ProviderStatus:
         """Its state at this moment."""
-        stream, status = self._stream, self._stream.status
+        stream, status = self.stream, self.stream.status
         return ProviderStatus(
             name=self.name,
             source=self._source,
@@ -150,7 +178,7 @@ class SecondSource:
             session_expires_at=None,
             subscribed_instruments=stream.subscribed_instruments,
             instrument_capacity=stream.capacity,
-            ticks_per_second=self._rate.per_second(self._clock.monotonic(), stream.packets),
+            ticks_per_second=stream.ticks_per_second,
             last_tick_at=stream.last_tick_at,
             request_budgets=self._budgets.status(),
             breakers=breakers,
@@ -175,15 +203,18 @@ class ProviderBoard:
         second: SecondSource | None = None,
         breakers: Breakers = no_breakers,
         circuits: Changes | None = None,
+        rated: Sequence[RatedStream] = (),
     ) -> None:
         """The feed, the session and the budgets are Kite's.
 
-        `breakers`: the circuits of a source, by its name; `circuits`: when one of them opens or closes.
+        `breakers`: the circuits of a source, by its name; `circuits`: when one of them opens or closes. `rated`: the
+        streams whose rate is measured here.
         """
         self._source = source
         self._second = second
         self._breakers = breakers
         self._circuits = circuits
+        self._rated = rated
         self._feed = feed
         self._sessions = sessions
         self._budgets = budgets
@@ -216,13 +247,9 @@ class ProviderBoard:
             if self._circuits is not None:
                 tasks.start_soon(self._pass_on, self._circuits)
             if self._second is not None:
-                tasks.start_soon(self._pass_on, self._second)
-                tasks.start_soon(self._sample, self._second)
-
-    async def _sample(self, second: SecondSource) -> None:
-        while True:
-            second.sample()
-            await anyio.sleep(FIGURES_SECONDS)
+                tasks.start_soon(self._pass_on, self._second.stream)
+            for stream in self._rated:
+                tasks.start_soon(stream.run)
 
     async def _pass_on(self, origin: Changes) -> None:
         async for _ in origin.changes():

@@ -21,7 +21,7 @@ from app.domain.ticks import Cursor, Tick
 from app.ports import Changes, Clock, InstrumentLookup, TickSource, Wanted
 from app.streaming.book import QuoteBook
 from app.streaming.fanout import Fanout
-from app.streaming.interest import Claim, Interest
+from app.streaming.interest import Claim, Interest, has_token
 from app.streaming.quotebox import QuoteMailbox
 from app.streaming.tape import Interruption, TickTape
 from app.streaming.tickbox import TickMailbox
@@ -55,8 +55,12 @@ class LiveFeed:
         linger: float = LINGER_S,
         hot_for: float = HOT_S,
         is_live: Callable[[str], bool] | None = None,
+        carries: Callable[[Instrument], bool] = has_token,
     ) -> None:
-        """`is_live`: whether the stream of an instrument, by its id, is up; without it, whether the feed is LIVE."""
+        """`is_live`: whether the stream of an instrument, by its id, is up; without it, whether the feed is LIVE.
+
+        `carries`: whether a stream can carry an instrument at all.
+        """
         self.capacity = ticks.capacity if ticks else 0
         """How many instruments can be streamed at once."""
         self.last_tick_at: datetime | None = None
@@ -79,6 +83,7 @@ class LiveFeed:
             hot_for=hot_for,
             on_change=self._dirty.set,
             on_recording=self._record,
+            carries=carries,
         )
 
     async def run(self) -> None:
@@ -136,7 +141,7 @@ class LiveFeed:
     def latest_of(self, instrument_ids: Collection[str], mode: StreamMode = StreamMode.FULL) -> list[Quote | None]:
         """What `latest` says of each, in order, at a fraction of its price."""
         if self._status.state is not FeedState.LIVE:
-            return [None] * len(instrument_ids)
+            return [self.latest(instrument_id, mode) for instrument_id in instrument_ids]
         carried = self._carried
         return [
             quote if quote is not None and quote.mode >= mode and carried[quote.id].mode >= mode else None
@@ -250,7 +255,7 @@ class LiveFeed:
             await self._dirty.wait()
             self._dirty.clear()
             wanted = dict(self._interest.wanted)
-            self._book.forget([key for key, want in self._carried.items() if _token(want) != _token(wanted.get(key))])
+            self._book.forget([key for key, want in self._carried.items() if not _is_same(want, wanted.get(key))])
             self._carried = wanted
             source.want(wanted)
             await anyio.sleep(WANT_INTERVAL_S)
@@ -269,8 +274,9 @@ def _first_status(ticks: TickSource | None, clock: Clock) -> FeedStatus:
     return FeedStatus(FeedState.CONNECTING, clock.now())
 
 
-def _token(want: Wanted | None) -> int | None:
-    return None if want is None else want.instrument.instrument_token
+def _is_same(before: Wanted, after: Wanted | None) -> bool:
+    """Whether an instrument is still wanted, under the same token."""
+    return after is not None and before.instrument.instrument_token == after.instrument.instrument_token
 
 
 def _distinct(instruments: Iterable[Instrument]) -> Iterable[Instrument]:

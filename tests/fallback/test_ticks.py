@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 
@@ -31,7 +32,7 @@ class Pair:
             clock=self.clock,
             grace=GRACE,
         )
-        self.feed = LiveFeed(self.both, clock=self.clock, is_live=self.both.is_live)
+        self.feed = LiveFeed(self.both, clock=self.clock, is_live=self.both.is_live, carries=self.both.carries)
 
     def says(self, ticks: PlayedTicks, state: FeedState, *, interrupted: bool = False) -> None:
         """A stream changes its state."""
@@ -145,6 +146,33 @@ async def test_an_interruption_concerns_only_the_streams_own_instruments() -> No
         pair.says(pair.second, FeedState.LIVE, interrupted=True)
         assert pair.feed.latest(INFY.id) is not None
         assert pair.feed.latest(WORLD.id) is None
+
+
+async def test_what_has_no_token_of_the_first_is_streamed_by_the_second() -> None:
+    """It is served while its own stream is live, also to a query of many, and forgotten when nobody wants it."""
+    bare = replace(WORLD, instrument_token=None)
+    own = FallbackTicks(
+        Stream(DataSource.KITE, PlayedTicks(), lambda each: each.id != bare.id),
+        Stream(DataSource.YAHOO, second := PlayedTicks(), lambda each: each.id == bare.id),
+        clock=FixedClock(),
+    )
+    feed = LiveFeed(own, clock=FixedClock(), linger=0.0, is_live=own.is_live, carries=own.carries)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(feed.run)
+        await until(lambda: second.sink is not None)
+        with feed.quote_stream([bare, replace(FUTURE, instrument_token=None)], StreamMode.FULL) as box:
+            assert box.rejected.keys() == {FUTURE.id}
+            await until(lambda: bare.id in second.wanted)
+            assert second.sink is not None
+            second.sink.feed_changed(FeedStatus(FeedState.LIVE, feed.status.since), interrupted=False)
+            second.sink.publish_quotes([a_quote("WORLD", 7.0)])
+            assert feed.status.state is FeedState.CONNECTING
+            (newest, nothing) = feed.latest_of([bare.id, INFY.id])
+            assert newest is not None
+            assert (newest.last_price, nothing) == (7.0, None)
+        await until(lambda: not second.wanted)
+        assert feed.latest(bare.id) is None
+        tasks.cancel_scope.cancel()
 
 
 async def test_ticks_are_never_stood_in_for() -> None:

@@ -1,7 +1,7 @@
 """Messages of the stream to quotes and ticks."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -72,6 +72,15 @@ def test_another_session_begins_anew():
     """Yesterday's open is no open of today's."""
     first = collected(None, update(open=99.0, volume=10, previous_close=98.0))
     assert quote(collected(first, update(time_ms=TIME + PAUSE_MS + 1))).open is None
+
+
+@pytest.mark.parametrize(("seconds", "delayed"), [(1, False), (59, False), (60, True), (900, True)])
+def test_a_price_of_some_time_ago_says_that_it_is_delayed(seconds: int, delayed: bool) -> None:  # noqa: FBT001 - a case
+    """The stream has no word for it, but each message has its time."""
+    behind = timedelta(seconds=seconds)
+    sent = int((NOW - behind).timestamp() * 1000)
+    assert quote(update(time_ms=sent)).delayed_by == (behind if delayed else None)
+    assert quote(update(time_ms=0)).delayed_by is None
 
 
 def test_unchanged_and_unknown_are_told_apart():

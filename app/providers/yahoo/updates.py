@@ -5,7 +5,7 @@ than PAUSE_MS begins a new one. Prices are float32 and are rounded to the instru
 """
 
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.domain.errors import MalformedPayload
 from app.domain.instruments import Instrument
@@ -17,6 +17,9 @@ from app.providers.yahoo.money import Scale, scale_of
 
 PAUSE_MS = 4 * 3600 * 1000
 """No session has a break of four hours, and none begins sooner after the last."""
+DELAYED_FROM = timedelta(minutes=1)
+"""A message of a trade that is older than this is of a delayed exchange: the stream does not say so itself, and its own
+way takes a second or two."""
 REGULAR = 1
 OUT_OF_HOURS = frozenset({2, 3})
 """market_hours: after the close, and extended. What trades then is not the price of the session."""
@@ -84,6 +87,7 @@ def to_quote(
     last_price = scale.price(update.price)
     previous_close = scale.known(update.previous_close)
     change, change_percent = price_change(last_price, previous_close, scale.digits)
+    exchange_time = _time(update)
     return Quote(
         id=instrument.id,
         last_price=last_price,
@@ -98,7 +102,8 @@ def to_quote(
         change_percent=change_percent,
         volume=_count(update.volume),
         last_quantity=_count(update.last_quantity),
-        exchange_time=_time(update),
+        exchange_time=exchange_time,
+        delayed_by=_delay(exchange_time, received_at),
         in_session=True if update.market_hours == REGULAR else None,
     )
 
@@ -117,6 +122,11 @@ def to_tick(update: Update, instrument: Instrument, *, source: DataSource, recei
         ask=scale.known(update.ask),
         exchange_time=_time(update),
     )
+
+
+def _delay(exchange_time: datetime | None, received_at: datetime) -> timedelta | None:
+    behind = None if exchange_time is None else received_at - exchange_time
+    return None if behind is None or behind < DELAYED_FROM else behind
 
 
 def _scale(update: Update, instrument: Instrument) -> Scale:
