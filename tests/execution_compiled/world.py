@@ -206,6 +206,12 @@ def context(seed: str, oddity: float) -> Any:
     async def series(*_: object, **__: object) -> Any:
         return thing("CandleSeries", "asked")
 
+    async def fundamentals(*_: object, **__: object) -> Any:
+        return thing("Fundamentals", "asked")
+
+    async def view(*_: object) -> Any:
+        return SimpleNamespace(breadth=thing("Breadth", "asked"), ranked=None)
+
     async def indicators(*_: object, **__: object) -> Any:
         return [thing("IndicatorSeries", "asked")]
 
@@ -217,6 +223,8 @@ def context(seed: str, oddity: float) -> Any:
         phases=SimpleNamespace(open_at=lambda _: lambda _: True, phase_of=lambda *_: thing("MarketPhase", "now")),
         history=SimpleNamespace(candles=series),
         indicators=SimpleNamespace(indicators=indicators),
+        fundamentals=SimpleNamespace(fundamentals=fundamentals),
+        market=SimpleNamespace(view=view),
     )
     prices = SimpleNamespace(one=lambda *_: thing("Quote", "priced"))
     return SimpleNamespace(services=services, prices=prices, cost=None, deliver=lambda one: one)

@@ -31,8 +31,8 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     """50 MB with a small living block above each freed one; where the C library cannot, nothing happens."""
     held = [(bytearray(BLOCK), bytearray(1_000)) for _ in range(BLOCKS)]
     above = [small for _, small in held]
-    held.clear()
     full = resident()
+    held.clear()
     return_freed_memory()
     assert len(above) == BLOCKS
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):

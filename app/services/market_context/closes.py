@@ -1,4 +1,4 @@
-"""Closes of finished sessions, fetched in the background once a day, so that no query waits for them.
+"""Closes of finished sessions, fetched in the background once a day from the first question on.
 
 Comes in: which instruments, and how many sessions of each. Goes out: closes by date, or why there are none. Called by
 the context's service, which owns `run` through the runtime.
@@ -45,7 +45,11 @@ UNKNOWN = Closes({}, NOT_YET)
 
 
 class SessionCloses:
-    """Closes of a fixed set of instruments. Bounded by it. Nothing is fetched unless `run` runs."""
+    """Closes of a fixed set of instruments. Bounded by it.
+
+    Nothing is fetched unless `run` runs, nor before somebody wants them: a service that nobody asks for a context asks
+    no source for its inputs.
+    """
 
     def __init__(
         self,
@@ -67,15 +71,21 @@ class SessionCloses:
         self._ready = ready
         self._known: dict[str, Closes] = {}
         self._fetched_on: dict[str, date] = {}
-        self.first_round = anyio.Event()
-        """Every instrument was asked for once."""
+        self._wanted = anyio.Event()
+        self._first_round = anyio.Event()
 
     def of(self, instrument_id: str) -> Closes:
         """What is known now."""
         return self._known.get(instrument_id, UNKNOWN)
 
+    async def first_round(self) -> None:
+        """Want them from now on; returns once every instrument was asked for."""
+        self._wanted.set()
+        await self._first_round.wait()
+
     async def run(self) -> None:
-        """Fetch what the present date has no closes of yet, until cancelled."""
+        """Fetch what the present date has no closes of yet, from the first want until cancelled."""
+        await self._wanted.wait()
         with anyio.move_on_after(FIRST_MASTER_SECONDS):
             await self._ready()
         while True:
@@ -85,7 +95,7 @@ class SessionCloses:
                 self._known[key], is_settled = await self._fetch(key, self._sessions_of[key])
                 if is_settled:
                     self._fetched_on[key] = today
-            self.first_round.set()
+            self._first_round.set()
             failed = any(self._fetched_on.get(key) != today for key in self._sessions_of)
             await anyio.sleep(RETRY_SECONDS if failed else LOOK_SECONDS)
 
