@@ -18,6 +18,7 @@ import orjson
 import strawberry
 from graphql import (
     ExecutionResult,
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLID,
     GraphQLLeafType,
@@ -102,7 +103,11 @@ class Some:
 
 UNSEEN: dict[str, dict[str, tuple[str, GraphQLLeafType]]] = {
     "Instrument": {"underlying_id": ("underlyingId", GraphQLID)},
-    "Quote": {"mode": ("mode", GraphQLString)},
+    "Quote": {
+        "mode": ("mode", GraphQLString),
+        "in_session": ("inSession", GraphQLBoolean),
+        "delayed_by": ("delayedBy", GraphQLString),
+    },
 }
 """Attributes that computed fields read and that are no fields."""
 
