@@ -158,7 +158,7 @@ class MarketContext:
     regime: MarketRegime | None
     volatility: Volatility | None
     views: Mapping[str, IndexView]
-    """By index id; NIFTY 50 always, others once asked for."""
+    """By index id: that of NIFTY 50, which is part of the trend. Others are computed when asked for."""
     indices: tuple[IndexMove, ...]
     sectors: tuple[SectorMove, ...]
     world: tuple[IndexMove, ...]

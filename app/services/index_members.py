@@ -12,6 +12,7 @@ import anyio
 from app.domain.constituents import Membership
 from app.domain.errors import NotSupported
 from app.domain.index_lists import shipped_lists
+from app.domain.instruments import parse_instrument_id
 from app.domain.market_members import membership_on
 from app.domain.time import ist_date
 from app.ports import Clock, MembershipStore
@@ -33,7 +34,11 @@ class IndexMembers:
         self._reading = anyio.Lock()
 
     async def membership(self, index: str, on: date | None = None) -> Membership:
-        """The list that holds on a day; today's, in India, without one. Raises NotSupported if there is none."""
+        """The list that holds on a day; today's, in India, without one.
+
+        Raises NotSupported if there is none, InvalidInput for what is no id.
+        """
+        parse_instrument_id(index)
         day = on or ist_date(self._clock.now())
         lists = [each for each in (await self._lists()).values() if each.index == index]
         found = membership_on(lists, day)

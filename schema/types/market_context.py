@@ -1,13 +1,14 @@
 """MarketContext and its parts: the fields of `app.domain.market_context`."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from app.domain.errors import InvalidInput
-from app.domain.market_context import Breadth, MarketContext, Movers, Trend, VolatilityLevel
+from app.domain.errors import InvalidInput, NotPriced
+from app.domain.market_context import Breadth, IndexView, MarketContext, Movers, Trend, VolatilityLevel
 from schema.context import Info
 from schema.types.phases import MarketPhaseType
 from schema.types.quotes import QuoteType
@@ -123,8 +124,7 @@ class MoversType:
 
 async def breadth(context: strawberry.Parent[MarketContext], info: Info, index: IndexId = NIFTY_50) -> Breadth | None:
     """Advances and declines of an index; of the very context where it has the index."""
-    view = context.views.get(index) or await info.context.services.market.view(index, info.context.cost)
-    return view.breadth
+    return (await _view(context, info, index)).breadth
 
 
 async def movers(
@@ -137,13 +137,29 @@ async def movers(
     if not 1 <= top <= MAX_TOP:
         msg = f"`top` is {top}; it must lie between 1 and {MAX_TOP}"
         raise InvalidInput(msg)
-    view = context.views.get(index) or await info.context.services.market.view(index, info.context.cost)
-    ranked = view.ranked
+    ranked = (await _view(context, info, index)).ranked
     if ranked is None:
         return None
     return replace(
         ranked, gainers=ranked.gainers[:top], losers=ranked.losers[:top], most_active=ranked.most_active[:top]
     )
+
+
+async def _view(context: MarketContext, info: Info, index: str) -> IndexView:
+    """The view of an index: of the very context where it has it, else of the same second.
+
+    Raises NotPriced where not one member has a price: `missing` of the context names inputs of its own index alone.
+    """
+    kept = context.views.get(index)
+    if kept is not None:
+        return kept
+    view = await info.context.services.market.view(index, info.context.cost)
+    if view.breadth is None:
+        reasons = Counter(each.reason for each in view.missing).most_common(1)
+        why = f", mostly for this reason: {reasons[0][0]}" if reasons else ""
+        msg = f"no member of {index} has a fresh price{why}"
+        raise NotPriced(msg)
+    return view
 
 
 @strawberry.type(

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from app.domain.constituents import Membership
-from app.domain.errors import NotSupported
+from app.domain.errors import InvalidInput, NotSupported
 from app.services.index_members import REMEMBERED_SECONDS, IndexMembers
 from app.store.engine import open_database
 from app.store.index_members import SqlMembershipStore
@@ -61,3 +61,14 @@ async def test_what_is_not_known_says_how_to_import_it(database_url: str) -> Non
             await members.membership("NSE:NIFTY IT")
         with pytest.raises(NotSupported, match="known from 2025-09-30 on, not on 2025-09-29"):
             await members.membership(INDEX, date(2025, 9, 29))
+
+
+@pytest.mark.parametrize("index", ["", "NIFTY 50", "XSE:NIFTY 50", "NSE:" + "N" * 10_000])
+async def test_what_is_no_id_is_refused_as_such(database_url: str, index: str) -> None:
+    """Not looked for, nor sent back in full."""
+    clock = FixedClock()
+    async with open_database(database_url) as database:
+        members = IndexMembers(SqlMembershipStore(database, clock), clock, shipped=[SHIPPED])
+        with pytest.raises(InvalidInput) as refused:
+            await members.membership(index)
+    assert len(str(refused.value)) < 300

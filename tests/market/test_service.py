@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from math import sqrt
 
 import anyio
@@ -12,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.constituents import Membership
-from app.domain.errors import LoginRequired, UnknownInstrument
-from app.domain.market_context import MarketContext
+from app.domain.errors import LoginRequired, NotSupported, UnknownInstrument
+from app.domain.market_context import Breadth, MarketContext
 from app.domain.market_members import breadth_of, movers_of
 from app.domain.market_trend import TrendWeights, measured, regime_of
 from app.domain.provenance import Cost
 from app.services.market_context import service
-from app.services.market_context.closes import Closes
+from app.services.market_context.closes import NOT_YET, Closes
 from tests.market.world import INPUTS, MEMBERS, World
 
 NIFTY, VIX = "NSE:NIFTY 50", "NSE:INDIA VIX"
@@ -228,31 +229,140 @@ def test_the_present_session_is_not_among_the_closes_it_is_compared_with() -> No
     assert closes.before(date(2026, 11, 24)) == [1.0, 2.0]
 
 
-async def test_another_index_is_followed_once_asked_for() -> None:
-    """Its breadth is of the same second; one without a list says what to import."""
+async def test_another_index_has_a_view_of_its_own() -> None:
+    """Computed when asked for, and no part of everybody's context; without a list it says what to import."""
     world = whole()
     world.lists.lists.append(Membership("NSE:NIFTY IT", date(2026, 9, 30), MEMBERS[:3], "a file"))
     async with running(world):
         view = await world.contexts.view("NSE:NIFTY IT", Cost())
         assert view.breadth is not None
         assert view.breadth.advances + view.breadth.declines + view.breadth.unchanged == 3
-        assert "NSE:NIFTY IT" in (await world.contexts.context(Cost())).views
-        empty = await world.contexts.view("NSE:NIFTY PHARMA", Cost())
-        assert (empty.breadth, empty.ranked) == (None, None)
-        assert "indices import" in empty.missing[0].reason
+        assert list((await world.contexts.context(Cost())).views) == [NIFTY]
+        with pytest.raises(NotSupported, match="indices import"):
+            await world.contexts.view("NSE:NIFTY PHARMA", Cost())
         world.unknown.add("NSE:NOTHING")
         with pytest.raises(UnknownInstrument):
             await world.contexts.view("NSE:NOTHING", Cost())
 
 
-async def test_followed_indices_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that was asked for first goes first; NIFTY 50 stays."""
+async def test_any_number_of_indices_may_be_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the context is computed; each asked twice is one question, and the newest few are kept."""
     monkeypatch.setattr(service, "MAX_INDICES", 3)
     world = whole()
+    names = [f"NSE:I{number}" for number in range(12)]
+    world.lists.lists.extend(Membership(name, date(2026, 9, 30), MEMBERS[:4], "a file") for name in names)
+    found: dict[str, Breadth | None] = {}
+
+    async def look(name: str) -> None:
+        found[name] = (await world.contexts.view(name, Cost())).breadth
+
+    async with running(world), anyio.create_task_group() as tasks:
+        tasks.start_soon(context_of_running, world)
+        for name in names:
+            tasks.start_soon(look, name)
+    assert all(breadth is not None and breadth.index.id == name for name, breadth in found.items())
+    assert world.quote_calls == 1 + len(names)
+    await world.contexts.view(names[-1], Cost())
+    assert world.quote_calls == 1 + len(names)
+    await world.contexts.view(names[0], Cost())
+    assert world.quote_calls == 2 + len(names)
+
+
+async def context_of_running(world: World) -> None:
+    """One context of a world that runs."""
+    await world.contexts.context(Cost())
+
+
+async def test_who_waits_for_a_slow_source_does_not_ask_it_again() -> None:
+    """A computation that takes longer than its answer is good for serves all who waited for it."""
+    world = whole()
+    world.seconds_per_call = 8.0
+    async with running(world), anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(context_of_running, world)
+    assert world.quote_calls == 1
+
+
+async def test_who_leaves_while_it_computes_leaves_the_others_an_answer() -> None:
+    """The next in the queue computes."""
+    world = whole()
+    world.gate = anyio.Event()
     async with running(world):
-        for name in ("A", "B", "C"):
-            await world.contexts.view(f"NSE:{name}", Cost())
-        assert list((await world.contexts.context(Cost())).views) == [NIFTY, "NSE:B", "NSE:C"]
+        with anyio.CancelScope() as first:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(context_of_running, world)
+                await anyio.wait_all_tasks_blocked()
+                first.cancel()
+        world.gate.set()
+        assert (await world.contexts.context(Cost())).confidence == 1.0
+    assert world.quote_calls == 2
+
+
+async def test_only_the_first_questions_wait_for_day_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history that does not answer costs a few seconds once, not at every question."""
+    monkeypatch.setattr(service, "FIRST_PATIENCE", 0.02)
+    world = whole()
+    assert {each.reason for each in (await world.contexts.context(Cost())).missing} == {NOT_YET}
+    with anyio.move_on_after(0) as at_once:
+        await world.contexts.context(Cost())
+    assert not at_once.cancelled_caught
+
+
+async def test_a_halted_member_is_unpriced() -> None:
+    """Its source goes on quoting the price of the day on which it was halted, with that day's change."""
+    world = whole()
+    before = world.clock.now() - timedelta(days=3)
+    world.priced[MEMBERS[0]] = replace(world.priced[MEMBERS[0]], last_trade_time=before)
+    found = await context_of(world)
+    breadth = found.views[NIFTY].breadth
+    assert breadth is not None
+    assert breadth.unpriced == 1
+    assert [(each.input, each.reason) for each in found.missing] == [
+        (MEMBERS[0], "STALE: its last price is of 2026-11-20, that of other members of 2026-11-23")
+    ]
+
+
+async def test_a_price_without_a_previous_close_is_named() -> None:
+    """It has no change, so what is made of changes lacks it: the day move, a sector's rank, a member's direction."""
+    world = whole()
+    for key in (NIFTY, "NSE:NIFTY IT", MEMBERS[0]):
+        world.put(key, 100.0, None)
+    found = await context_of(world)
+    assert {each.input for each in found.missing} == {
+        f"{NIFTY} previous close",
+        "NSE:NIFTY IT previous close",
+        MEMBERS[0],
+    }
+    assert {each.reason for each in found.missing} == {"NOT_PRICED: its source gives no previous close"}
+    assert len(found.sectors) == 13
+    assert found.confidence == pytest.approx(0.7)
+
+
+async def test_an_index_that_never_moved_has_no_unit_to_measure_in() -> None:
+    """Named, not divided by."""
+    world = whole()
+    world.closes[NIFTY] = [100.0] * 60
+    found = await context_of(world)
+    assert [(each.input, each.reason[:5]) for each in found.missing] == [(f"{NIFTY} day bars", "FLAT:")]
+    assert found.confidence == pytest.approx(0.25)
+
+
+async def test_closes_of_another_day_do_not_stand_in_for_those_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history fails from the second day on: its inputs are missing then, though there are old ones."""
+    monkeypatch.setattr("app.services.market_context.closes.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("app.services.market_context.closes.LOOK_SECONDS", 0.01)
+    world = whole()
+    async with running(world):
+        assert (await world.contexts.context(Cost())).confidence == 1.0
+        world.closes.clear()
+        world.clock.advance(86_400)
+        with anyio.fail_after(2):
+            while (await world.contexts.context(Cost())).confidence == 1.0:
+                world.clock.advance(1.0)
+                await anyio.sleep(0.01)
+        found = await world.contexts.context(Cost())
+    reasons = {each.input: each.reason for each in found.missing}
+    assert reasons[f"{NIFTY} day bars"] == "SOURCE_UNAVAILABLE: it is down"
 
 
 def test_the_inputs_that_ship_are_those_of_the_issue() -> None:

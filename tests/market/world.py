@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+import anyio
+import anyio.lowlevel
+
 from app.domain.candles import Candle, CandleSeries, Interval
 from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError, NotPriced, SourceUnavailable, UnknownInstrument
@@ -54,6 +57,9 @@ class World:
         self.unknown: set[str] = set()
         self.quote_calls = 0
         self.bar_calls: list[str] = []
+        self.seconds_per_call = 0.0
+        self.gate: anyio.Event | None = None
+        """What calls for prices wait for, if anything."""
         self.lists = StoredLists(Membership(self.inputs.trend, since, MEMBERS, "a test"))
         parts = ContextParts(
             quotes=self,
@@ -106,6 +112,10 @@ class World:
         assert max_age is None
         self.quote_calls += 1
         cost.upstream_calls += 1
+        await anyio.lowlevel.checkpoint()
+        if self.gate is not None:
+            await self.gate.wait()
+        self.clock.advance(self.seconds_per_call)
         return {
             each.id: self.errors.get(each.id) or self.priced.get(each.id) or NotPriced("no trade")
             for each in instruments

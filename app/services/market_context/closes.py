@@ -11,7 +11,7 @@ from datetime import date
 import anyio
 import anyio.lowlevel
 
-from app.domain.candles import Interval
+from app.domain.candles import CandleSeries, Interval
 from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
@@ -71,6 +71,8 @@ class SessionCloses:
         self._ready = ready
         self._known: dict[str, Closes] = {}
         self._fetched_on: dict[str, date] = {}
+        self._got_on: dict[str, date] = {}
+        """The day on which the known closes were complete up to the last session."""
         self._wanted = anyio.Event()
         self._first_round = anyio.Event()
 
@@ -100,8 +102,12 @@ class SessionCloses:
             await anyio.sleep(RETRY_SECONDS if failed else LOOK_SECONDS)
 
     async def _fetch(self, instrument_id: str, sessions: int) -> tuple[Closes, bool]:
-        """The closes, and whether they will do for the day: those of a second source are asked for again."""
-        before = self._known.get(instrument_id, UNKNOWN).by_date
+        """The closes, and whether they will do for the day: those of a second source are asked for again.
+
+        Closes that end before the last session are none: a trend up to last week is not the present one.
+        """
+        today = ist_date(self._clock.now())
+        before = self._known.get(instrument_id, UNKNOWN).by_date if self._got_on.get(instrument_id) == today else {}
         try:
             series = await self._history.candles(
                 self._find(instrument_id),
@@ -114,5 +120,15 @@ class SessionCloses:
             )
         except MarketDataError as error:
             return Closes(before, f"{error.code}: {error.message}"), False
-        closes = Closes({ist_date(bar.time): bar.close for bar in series.candles} or before, series.problem)
-        return closes, series.problem is None and series.fallback_reason is None
+        if series.problem is not None and _ends_early(series):
+            return Closes(before, series.problem), False
+        self._got_on[instrument_id] = today
+        by_date = {ist_date(bar.time): bar.close for bar in series.candles if bar.close > 0}
+        return Closes(by_date or before, series.problem), series.problem is None and series.fallback_reason is None
+
+
+def _ends_early(series: CandleSeries) -> bool:
+    """Whether the newest bars are among those that could not be fetched."""
+    if not series.candles:
+        return True
+    return any(span.end > series.candles[-1].time for span in series.missing)

@@ -47,7 +47,7 @@ class MarketContexts:
             self._patient_until = now + FIRST_PATIENCE
         if now < self._patient_until:
             with anyio.move_on_after(self._patient_until - now):
-                await self._parts.closes.first_round.wait()
+                await self._parts.closes.first_round()
         return await self._context.value(cost)
 
     async def view(self, index: str, cost: Cost) -> IndexView:
