@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from app.domain.candles import Candle, CandleRange, Interval
-from app.domain.errors import MarketDataError, NotSupported, SourceError, SourceTimeout
+from app.domain.errors import MarketDataError, NotPriced, NotSupported, SourceError, SourceTimeout
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
@@ -42,7 +42,8 @@ class Link(Generic[S]):
         """The source's answer. Raises SourceError at once while its circuit is open; SourceTimeout after `within`."""
         refusal = self.breaker.refusal()
         if refusal is not None:
-            raise refusal
+            # The same error again and again: each raise would add to its traceback, as long as the outage lasts.
+            raise refusal.with_traceback(None)
         try:
             with anyio.fail_after(within):
                 answer = await call(self.source)
@@ -52,6 +53,9 @@ class Link(Generic[S]):
             raise error from None
         except SourceError as error:
             self.breaker.failed(error)
+            raise
+        except NotPriced:
+            self.breaker.succeeded()
             raise
         except BaseException:
             self.breaker.given_up()
@@ -104,7 +108,8 @@ class FallbackQuotes:
     ) -> None:
         try:
             answer = await link.ask(lambda source: source.quotes(wanted), within=within)
-        except SourceError as error:
+        except MarketDataError as error:
+            # Also what is no failure of the source, as another currency, is said of these instruments alone.
             state.failed(link.name, {instrument.id: error for instrument in wanted})
         else:
             state.answered(link.name, wanted, answer)

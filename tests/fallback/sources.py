@@ -22,6 +22,8 @@ class ScriptedQuotes:
         self.unpriced: set[str] = set()
         self.failing: dict[str, MarketDataError] = {}
         self.outage: SourceError | None = None
+        self.refusal: MarketDataError | None = None
+        """What it says of all that it is asked for, though it works."""
         self.seconds = 0.0
         self.asked: list[list[str]] = []
 
@@ -31,6 +33,8 @@ class ScriptedQuotes:
         await anyio.sleep(self.seconds)
         if self.outage is not None:
             raise self.outage
+        if self.refusal is not None:
+            raise self.refusal
         answered = [each.id for each in instruments if each.id not in self.unpriced | self.failing.keys()]
         quotes = {key: Quote(key, self.price, self.source, self.clock.now()) for key in answered}
         return QuoteBatch(quotes, {each.id: self.failing[each.id] for each in instruments if each.id in self.failing})

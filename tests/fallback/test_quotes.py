@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from app.domain.errors import LoginRequired, NotPriced, NotSupported, SourceTimeout, SourceUnavailable
+from app.domain.errors import LoginRequired, MalformedPayload, NotPriced, NotSupported, SourceTimeout, SourceUnavailable
 from app.domain.feeds import BreakerState
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
@@ -108,6 +108,33 @@ async def test_what_no_source_carries_is_not_supported_whatever_the_others_say()
     batch = await pair.both.quotes([INFY, WORLD])
     assert batch.errors[INFY.id] is DOWN
     assert isinstance(batch.errors[WORLD.id], NotSupported)
+
+
+async def test_what_one_source_says_of_an_instrument_takes_no_other_one_its_price() -> None:
+    """Kite answers for one and fails for the other, of which Yahoo says that it trades in another currency."""
+    pair = Pair()
+    pair.first.failing = {TCS.id: MalformedPayload("garbage")}
+    pair.second.refusal = NotPriced("in another currency")
+    batch = await pair.both.quotes([INFY, TCS, FUTURE])
+    assert batch.quotes.keys() == {INFY.id, FUTURE.id}
+    assert batch.errors[TCS.id].code == "MALFORMED_PAYLOAD"
+    with pytest.raises(NotPriced):
+        await FallbackQuotes(pair.links[1:]).quotes([TCS])
+
+
+async def test_that_there_is_no_price_is_an_answer_and_closes_the_circuit() -> None:
+    """The one call that was let through came back: the source is there."""
+    pair = Pair()
+    pair.second.outage = DOWN
+    for _ in range(FAILURES):
+        with pytest.raises(SourceUnavailable):
+            await FallbackQuotes(pair.links[1:]).quotes([WORLD])
+    assert pair.breakers[1].status("quotes").state is BreakerState.OPEN
+    pair.second.outage, pair.second.refusal = None, NotPriced("in another currency")
+    pair.clock.advance(5.0)
+    with pytest.raises(NotPriced):
+        await FallbackQuotes(pair.links[1:]).quotes([WORLD])
+    assert pair.breakers[1].status("quotes").state is BreakerState.CLOSED
 
 
 async def test_an_open_circuit_costs_no_call() -> None:
