@@ -49,7 +49,7 @@ class FundamentalsService:
             if not lock.statistics().tasks_waiting and not lock.locked():
                 self._asking.pop(instrument.id, None)
         if isinstance(answer, MarketDataError):
-            raise answer
+            raise answer.with_traceback(None)
         return answer
 
     def _remembered(self, key: str) -> Fundamentals | MarketDataError | None:
