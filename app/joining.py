@@ -222,7 +222,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
                 weights=TrendWeights(*settings.trend_weights),
             )
         ),
-        options=OptionChains(instruments, quotes, judge, clock, rate=settings.risk_free_rate),
+        options=OptionChains(instruments, quotes, judge, clock, feed, rate=settings.risk_free_rate),
         fundamentals=FundamentalsService(sources.fundamentals, clock),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.domain.instruments import Instrument
+from app.domain.market_context import MissingInput
 from app.domain.quotes import Quote
 
 
@@ -61,3 +62,5 @@ class OptionChain:
     """What the options were priced on: the future of the same expiry, else spot plus carry."""
     forward_source: str | None = None
     """Which of the two, in words."""
+    missing: tuple[MissingInput, ...] = ()
+    """The underlying, future and options that have no price that counts, each with the reason."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from schema.types.market_context import MissingInputType
 from schema.types.quotes import QuoteType
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class OptionChainType:
         description="The listed strike nearest to the forward, else to the spot; null without either."
     )
     put_call_ratio: float | None = field(
-        description="Open interest of puts over that of calls, of the rows shown; null without any of calls."
+        description="Open interest of puts over that of calls, of the rows shown; null without any of calls. "
+        "Options without a price count as none: `missing` names them."
     )
     max_pain: float | None = field(
         description="The strike at which writers would pay least at expiry, by the open interest of the rows shown."
@@ -65,3 +67,6 @@ class OptionChainType:
         description="What the options were priced on: the future of the same expiry, else spot plus carry."
     )
     forward_source: str | None = field(description="Which of the two it was, in words; null without a forward.")
+    missing: list[MissingInputType] = field(
+        description="The underlying, future and options that have no price that counts, each with the reason."
+    )

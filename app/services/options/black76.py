@@ -6,11 +6,15 @@ arrays of the same length, NaN where there is no answer. Called by the option ch
 The model and what it assumes:
 - European options on a forward F with a lognormal distribution: C = e^(-rT) (F N(d1) - K N(d2)),
   P = e^(-rT) (K N(-d2) - F N(-d1)), d1 = (ln(F/K) + s^2 T / 2) / (s sqrt T), d2 = d1 - s sqrt T.
-- T in years of 365 days, r continuously compounded and constant, no dividends beyond what the forward holds.
+- T in years of 365 calendar days (not 252 sessions) up to 15:30 in India on the day of expiry, when the underlying's
+  close settles the option; nights and weekends count like any other time, so on the last day it falls by the second.
+- r continuously compounded and constant (RISK_FREE_RATE). Where no future of the expiry has a price the forward is the
+  spot carried at r, without dividends: a dividend before expiry makes calls look cheap and puts dear then.
 - One volatility an option: no smile is fitted, and options at the same strike may disagree.
 - Indian index and stock options are European and cash or physically settled at expiry, so the model fits their style.
-Greeks are those of the forward: delta and gamma for 1 of F, theta for one calendar day with F unchanged, vega for 0.01
-of volatility.
+Greeks follow common usage, but are those of the forward: delta (e^(-rT) N(d1) for a call) and gamma for 1 of F, theta
+for one calendar day with F unchanged (a derivative, so on the last day more than what is left), vega for 0.01 of
+volatility. Pages that use Black-Scholes on the spot show a theta with the spot unchanged and a delta for 1 of spot.
 """
 
 from dataclasses import dataclass
@@ -92,14 +96,14 @@ def greeks(terms: Terms, strikes: Floats, is_call: Flags, volatilities: Floats) 
     d1, _ = _distances(terms, strikes, volatilities)
     sign = np.where(is_call, 1.0, -1.0)
     spread = volatilities * sqrt(terms.years)
-    density = terms.discount * np.exp(-(d1**2) / 2) / sqrt(2 * pi)
+    density = terms.discount * _density(d1)
     decay = -terms.forward * density * volatilities / (2 * sqrt(terms.years))
     value = prices(terms, strikes, is_call, volatilities)
     return Greeks(
         delta=np.asarray(sign * terms.discount * _normal(sign * d1)),
         gamma=np.asarray(density / (terms.forward * spread)),
         theta=np.asarray((decay + terms.rate * value) / DAYS),
-        vega=np.asarray(terms.forward * density * sqrt(terms.years) * POINT),
+        vega=np.asarray(_slope(terms, d1) * POINT),
     )
 
 
@@ -113,7 +117,7 @@ def _solve(terms: Terms, strikes: Floats, is_call: Flags, observed: Floats) -> F
     for _ in range(STEPS):
         error = prices(terms, strikes, is_call, guess) - observed
         low, high = np.where(error < 0, guess, low), np.where(error > 0, guess, high)
-        slope = greeks(terms, strikes, is_call, guess).vega / POINT
+        slope = _slope(terms, _distances(terms, strikes, guess)[0])
         with np.errstate(divide="ignore", invalid="ignore"):
             step = guess - error / slope
         inside = (step > low) & (step < high)
@@ -124,6 +128,15 @@ def _solve(terms: Terms, strikes: Floats, is_call: Flags, observed: Floats) -> F
             break
     at_the_edge = (guess <= LOWEST * (1 + 1e-9)) | (guess >= HIGHEST * (1 - 1e-9))
     return np.where(at_the_edge, np.nan, guess)
+
+
+def _slope(terms: Terms, d1: Floats) -> Floats:
+    """How the price grows with the volatility."""
+    return np.asarray(terms.forward * terms.discount * _density(d1) * sqrt(terms.years))
+
+
+def _density(values: Floats) -> Floats:
+    return np.asarray(np.exp(-(values**2) / 2) / sqrt(2 * pi))
 
 
 def _distances(terms: Terms, strikes: Floats, volatilities: Floats) -> tuple[Floats, Floats]:

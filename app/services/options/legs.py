@@ -36,17 +36,25 @@ def priced_rows(
 def observed_price(quote: Quote | None, now: datetime) -> float:
     """The price that a volatility is read from: the middle of the best bid and ask, else a recent last trade.
 
-    NaN where there is neither.
+    A book with one side, without a price, or with a bid above the ask (as before the opening) is none. NaN where there
+    is neither. `now`: the moment that prices are of; that of the last prices where the market is closed.
     """
     if quote is None:
         return float("nan")
     depth = quote.depth
     if depth is not None and depth.bids and depth.asks:
-        return (depth.bids[0].price + depth.asks[0].price) / 2
-    traded_at = quote.last_trade_time or quote.exchange_time
-    if traded_at is None or now - traded_at > LONGEST_SILENCE:
+        bid, ask = depth.bids[0].price, depth.asks[0].price
+        if 0 < bid <= ask:
+            return (bid + ask) / 2
+    at = traded_at(quote)
+    if at is None or now - at > LONGEST_SILENCE:
         return float("nan")
     return quote.last_price
+
+
+def traded_at(quote: Quote) -> datetime | None:
+    """When the last price was made; None where nobody says."""
+    return quote.last_trade_time or quote.exchange_time
 
 
 def _legs(

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from app.domain.options import OptionLeg, OptionRow
 
 
 def put_call_ratio(rows: Sequence[OptionRow]) -> float | None:
     """Open interest of puts over that of calls; None if no call has any."""
-    puts, calls = sum(_interest(row.put) for row in rows), sum(_interest(row.call) for row in rows)
+    calls, puts = map(sum, _interests(rows))
     return puts / calls if calls else None
 
 
@@ -18,15 +20,15 @@ def max_pain(rows: Sequence[OptionRow]) -> float | None:
     """
     if not any(_interest(row.call) or _interest(row.put) for row in rows):
         return None
-    return min((row.strike for row in rows), key=lambda price: (_paid(rows, price), price))
+    strikes = np.array([row.strike for row in rows])
+    calls, puts = (np.array(interests, dtype=np.float64) for interests in _interests(rows))
+    above = strikes[:, np.newaxis] - strikes
+    paid = (np.maximum(above, 0) * calls + np.maximum(-above, 0) * puts).sum(axis=1)
+    return float(min(strikes[paid == paid.min()]))
 
 
-def _paid(rows: Sequence[OptionRow], price: float) -> float:
-    """What all writers pay at a price."""
-    return sum(
-        _interest(row.call) * max(0.0, price - row.strike) + _interest(row.put) * max(0.0, row.strike - price)
-        for row in rows
-    )
+def _interests(rows: Sequence[OptionRow]) -> tuple[list[int], list[int]]:
+    return [_interest(row.call) for row in rows], [_interest(row.put) for row in rows]
 
 
 def _interest(leg: OptionLeg | None) -> int:
