@@ -29,6 +29,8 @@ class MarketDataError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.is_remembered = False
+        """Raised again without asking anybody, as while a circuit is open: no request is behind it."""
 
     @property
     def extensions(self) -> dict[str, object]:

@@ -17,6 +17,7 @@ from app.domain.errors import MarketDataError, NotPriced, NotSupported, SourceEr
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
+from app.domain.spending import requests_spent
 from app.ports import CandleSource, QuoteBatch, QuoteSource
 from app.providers.breaker import Breaker
 
@@ -42,6 +43,7 @@ class Link(Generic[S]):
         """The source's answer. Raises SourceError at once while its circuit is open; SourceTimeout after `within`."""
         refusal = self.breaker.refusal()
         if refusal is not None:
+            refusal.is_remembered = True
             # The same error again and again: each raise would add to its traceback, as long as the outage lasts.
             raise refusal.with_traceback(None)
         try:
@@ -110,6 +112,7 @@ class FallbackQuotes:
             answer = await link.ask(lambda source: source.quotes(wanted), within=within)
         except MarketDataError as error:
             # Also what is no failure of the source, as another currency, is said of these instruments alone.
+            state.calls += requests_spent(error)
             state.failed(link.name, {instrument.id: error for instrument in wanted})
         else:
             state.answered(link.name, wanted, answer)
@@ -124,7 +127,7 @@ class _Round:
         self._quotes: dict[str, Quote] = {}
         self._errors: dict[str, MarketDataError] = {}
         self._reasons: dict[str, str] = {}
-        self._calls = 0
+        self.calls = 0
         self._was_answered = False
 
     def wanted(self, link: Link[QuoteSource]) -> list[Instrument]:
@@ -138,7 +141,7 @@ class _Round:
             self._reasons[key] = f"{self._reasons[key]}; {reason}" if key in self._reasons else reason
 
     def answered(self, name: DataSource, wanted: Sequence[Instrument], answer: QuoteBatch) -> None:
-        self._calls += answer.upstream_calls
+        self.calls += answer.upstream_calls
         self._was_answered = True
         for instrument in wanted:
             key = instrument.id
@@ -159,4 +162,4 @@ class _Round:
             raise next(iter(self._errors.values()))
         for key in uncarried:
             self._errors[key] = NotSupported(f"no source that is configured has {key}")
-        return QuoteBatch(self._quotes, self._errors, self._calls)
+        return QuoteBatch(self._quotes, self._errors, self.calls)

@@ -12,6 +12,7 @@ from app.domain.errors import MarketDataError, SourceError
 from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
+from app.domain.spending import requests_spent
 from app.ports import Clock
 
 REMEMBERED_SECONDS = 900.0
@@ -43,8 +44,7 @@ class FundamentalsService:
             async with lock:
                 answer = self._remembered(instrument.id)
                 if answer is None:
-                    cost.upstream_calls += 1
-                    answer = await self._fetch(instrument)
+                    answer = await self._fetch(instrument, cost)
         finally:
             if not lock.statistics().tasks_waiting and not lock.locked():
                 self._asking.pop(instrument.id, None)
@@ -56,13 +56,15 @@ class FundamentalsService:
         until, answer = self._known.get(key, (0.0, None))
         return answer if self._clock.monotonic() < until else None
 
-    async def _fetch(self, instrument: Instrument) -> Fundamentals | MarketDataError:
+    async def _fetch(self, instrument: Instrument, cost: Cost) -> Fundamentals | MarketDataError:
         answer: Fundamentals | MarketDataError
         try:
             answer, seconds = await self._ask(instrument), REMEMBERED_SECONDS
-        except SourceError:
-            raise
+            cost.upstream_calls += 1
         except MarketDataError as error:
+            cost.upstream_calls += requests_spent(error)
+            if isinstance(error, SourceError):
+                raise
             answer, seconds = error, REFUSED_SECONDS
         self._known[instrument.id] = self._clock.monotonic() + seconds, answer
         self._known.move_to_end(instrument.id)
