@@ -6,7 +6,7 @@ Comes in: how each call to one capability of a source went. Goes out: whether th
 
 from collections.abc import Callable
 
-from app.domain.errors import LoginRequired, SourceError
+from app.domain.errors import LoginRequired, RateLimited, SourceError
 from app.domain.feeds import BreakerState, BreakerStatus
 from app.ports import Clock
 
@@ -63,8 +63,12 @@ class Breaker:
         self._become(BreakerState.CLOSED)
 
     def failed(self, error: SourceError) -> None:
-        """The source did not answer. That a person must log in is an answer, and a quick one: it counts for nothing."""
-        if isinstance(error, LoginRequired):
+        """The source did not answer.
+
+        That a person must log in is an answer, and a quick one: it counts for nothing. Nor does what our own budget
+        held back: a page that asks for much must not close the source to everybody.
+        """
+        if isinstance(error, LoginRequired) or (isinstance(error, RateLimited) and error.is_our_own):
             self.given_up()
             return
         self._failures += 1

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import LoginRequired, SourceTimeout, SourceUnavailable
+from app.domain.errors import LoginRequired, RateLimited, SourceTimeout, SourceUnavailable
 from app.domain.feeds import BreakerState
 from app.providers.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Breaker
+from app.providers.budget import Allowance, SourceBudgets
 from tests.support.clock import FixedClock
 
 DOWN = SourceUnavailable("it is down")
@@ -36,6 +37,24 @@ def test_it_opens_after_failures_in_a_row_and_says_why() -> None:
     status = breaker.status("quotes")
     assert (status.state, status.failures, status.retry_in_ms) == (BreakerState.OPEN, FAILURES, FIRST_PAUSE * 1000)
     assert status.problem == "SOURCE_UNAVAILABLE: it is down"
+
+
+async def test_what_our_own_budget_holds_back_counts_for_nothing() -> None:
+    """Fifty fundamentals at once are too much for a second; the source is as well as before. A real 429 counts."""
+    clock = FixedClock()
+    budgets, breaker = SourceBudgets({"quote": Allowance(per_second=1, default_wait=0.0)}, clock), Breaker(clock)
+    await budgets.acquire("quote")
+    for _ in range(2 * FAILURES):
+        with pytest.raises(RateLimited) as held_back:
+            await budgets.acquire("quote")
+        breaker.failed(held_back.value)
+    assert breaker.status("quotes").state is BreakerState.CLOSED
+    budgets.refused("quote")
+    for _ in range(FAILURES):
+        with pytest.raises(RateLimited) as refused:
+            await budgets.acquire("quote")
+        breaker.failed(refused.value)
+    assert breaker.status("quotes").state is BreakerState.OPEN
 
 
 def test_after_the_pause_one_call_goes_out_to_see() -> None:
