@@ -15,15 +15,17 @@ LEG = f"instrument {{ {INSTRUMENT} }} quote {{ {QUOTE} }} impliedVolatility delt
 MOVES = f"instrument {{ {INSTRUMENT} }} quote {{ {QUOTE} }}"
 MOVERS = f"gainers {{ {QUOTE} }} losers {{ {QUOTE} }} mostActive {{ {QUOTE} }}"
 CHAIN = f"expiries missing {{ input reason }} rows {{ strike call {{ {LEG} }} put {{ {LEG} }} }}"
-CONTEXT = f"""regime {{ score evidence {{ name value }} }} breadth {{ advances }} movers {{ {MOVERS} }} indices {{ {MOVES} }}
+CONTEXT = f"""regime {{ score evidence {{ name value }} }}
+  breadth {{ advances }} movers {{ {MOVERS} }} indices {{ {MOVES} }}
   sectors {{ name rank {MOVES} }} global {{ {MOVES} }} currencies {{ {MOVES} }} commodities {{ {MOVES} }}
   missing {{ input reason }}"""
 DAYS = "candles(interval: DAY, last: 250) { candles { time open high low close } }"
-DOCUMENTS = DocumentCache(build_schema(), DEFAULT_LIMITS, COST_MODEL)
+SCHEMA = build_schema()._schema
+DOCUMENTS = DocumentCache(SCHEMA, DEFAULT_LIMITS, COST_MODEL)
 
 
 def price(query: str) -> int:
-    """The estimate."""
+    """The estimate of a document of one operation."""
     document = DOCUMENTS.document(query)
     assert isinstance(document, Document), document
     operation = document.choose(None)
@@ -38,7 +40,7 @@ def price(query: str) -> int:
         f"{{ marketContext {{ {CONTEXT} }} }}",
         f"subscription {{ marketContext {{ {CONTEXT} }} }}",
         f"{{ marketContext {{ movers(top: 50) {{ {MOVERS} }} }} }}",
-        f'{{ indexConstituents(index: "NSE:NIFTY 50") {{ {MOVES} {DAYS} }} }}',
+        f'{{ indexConstituents(index: "NSE:NIFTY 50") {{ {INSTRUMENT} quote {{ {QUOTE} }} {DAYS} }} }}',
         f'{{ compareSources(id: "NSE:INFY") {{ prices {{ name quote {{ {QUOTE} }} }} }} }}',
     ],
 )
