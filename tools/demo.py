@@ -11,7 +11,7 @@ import httpx
 from rich.table import Table
 
 from tools.chart import draw
-from tools.demo_context import show_context
+from tools.demo_context import ask_first, show_context
 from tools.demo_faults import break_and_mend
 from tools.demo_wire import Stage, console, running_service
 
@@ -68,6 +68,7 @@ async def show(service: str, sandbox: str) -> None:
         stage = Stage(client, service, sandbox)
         await stage.until_ready()
         console.print(f"[bold]Ready[/] at {service}/graphql, logged in to the sandbox exchange\n")
+        await ask_first(stage)
         await query_twice(stage)
         await show_context(stage)
         await break_and_mend(stage)

@@ -20,13 +20,19 @@ CONTEXT = f"""{{ marketContext {{ asOf confidence
   movers(top: 3) {{ gainers {{ id changePercent }} losers {{ id changePercent }} mostActive {{ id volume }} }}
   indices {MOVES} global {MOVES} currencies {MOVES} commodities {MOVES}
   missing {{ input reason }} }} }}"""
-BEST = 5
-"""Sectors shown at each end of the ranking."""
 MISSING_SHOWN = 6
 
 
+async def ask_first(stage: Stage) -> None:
+    """The first question of all: nothing is known, and the closes of a year begin to be fetched."""
+    answer = await stage.ask("{ marketContext { missing { input } } }")
+    missing = len(answer["data"]["marketContext"]["missing"])
+    console.print("The market's context, asked for the first time; its day bars are being fetched:")
+    console.print(f"{missing} inputs are missing yet; extensions.cost = {answer['extensions']['cost']}\n")
+
+
 async def show_context(stage: Stage) -> None:
-    """The whole context, once."""
+    """The whole context."""
     answer = await stage.ask(CONTEXT)
     found = answer["data"]["marketContext"]
     console.print(f"[bold]The market's context[/] as of {found['asOf'][:19]}")
@@ -38,9 +44,7 @@ async def show_context(stage: Stage) -> None:
     console.print(f"confidence {found['confidence']:.2f}; missing: {len(found['missing'])} inputs")
     for each in found["missing"][:MISSING_SHOWN]:
         console.print(f"  {each['input']}: {each['reason']}")
-    console.print(f"extensions.cost = {answer['extensions']['cost']}")
-    again = await stage.ask(CONTEXT)
-    console.print(f"the same query once more: extensions.cost = {again['extensions']['cost']}\n")
+    console.print(f"extensions.cost = {answer['extensions']['cost']}\n")
 
 
 def _regime(regime: dict[str, Any] | None) -> Table:
@@ -70,10 +74,9 @@ def _facts(found: dict[str, Any]) -> Table:
 
 
 def _sectors(sectors: Sequence[dict[str, Any]]) -> Table:
-    """The best and the worst of the day."""
+    """By rank, the best of the day first."""
     table = Table("", "sector", "day %", "5 d", "22 d", title="Sectors, against NIFTY 50")
-    shown = sectors if len(sectors) <= 2 * BEST else [*sectors[:BEST], *sectors[-BEST:]]
-    for each in shown:
+    for each in sectors:
         strengths = (_signed(each[f"relativeStrength{days}d"]) for days in (5, 22))
         table.add_row(str(each["rank"]), each["name"], _signed(each["quote"]["changePercent"]), *strengths)
     return table
