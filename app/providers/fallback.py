@@ -94,7 +94,7 @@ class FallbackQuotes:
     async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:
         """A quote from the first source that can, labelled with the reason if it was not the instrument's first.
 
-        Raises the first source's error if not one instrument was answered for. An instrument that no source carries
+        Raises the error if it is one and the same for all instruments. An instrument that no source carries
         has NotSupported.
         """
         state = _Round(instruments)
@@ -158,8 +158,9 @@ class _Round:
 
     def batch(self) -> QuoteBatch:
         uncarried = [key for key in self._open if key not in self._asked]
-        if self._errors and not self._was_answered and not uncarried:
-            raise next(iter(self._errors.values()))
+        reasons = {id(error): error for error in self._errors.values()}
+        if len(reasons) == 1 and not self._was_answered and not uncarried:
+            raise next(iter(reasons.values()))
         for key in uncarried:
             self._errors[key] = NotSupported(f"no source that is configured has {key}")
         return QuoteBatch(self._quotes, self._errors, self.calls)

@@ -100,6 +100,18 @@ async def test_when_both_are_down_the_first_ones_error_is_told() -> None:
         await pair.both.quotes([INFY])
 
 
+async def test_when_both_are_down_each_instrument_has_the_error_of_its_own_first_choice() -> None:
+    """A page that shows the world must not be told to log in to Kite for it."""
+    pair = Pair()
+    pair.first.outage, pair.second.outage = LOGIN, DOWN
+    batch = await pair.both.quotes([INFY, WORLD])
+    assert (batch.quotes, batch.upstream_calls) == ({}, 1)
+    assert {key: error.code for key, error in batch.errors.items()} == {
+        INFY.id: "LOGIN_REQUIRED",
+        WORLD.id: "SOURCE_UNAVAILABLE",
+    }
+
+
 async def test_what_no_source_carries_is_not_supported_whatever_the_others_say() -> None:
     """Its error says so; the others keep theirs."""
     pair = Pair()

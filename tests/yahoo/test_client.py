@@ -8,6 +8,7 @@ from contextlib import suppress
 import anyio
 import pytest
 from anyio import to_thread
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from app.clock import SystemClock
@@ -116,6 +117,24 @@ async def test_a_page_in_the_place_of_the_crumb_is_never_sent_on(fake: FakeYahoo
     assert fake.counts["quote"] == 0
     fake.crumb_answer = None
     assert await ask(yahoo) == 1523.4
+
+
+async def test_an_outage_of_the_cookies_page_ends_with_it(fake: FakeYahoo, yahoo: Yahoo):
+    """Its page brings no cookie, so no crumb either; that must not be believed once Yahoo is back."""
+
+    def crumb(request: Request) -> Response:
+        known = "A3" in request.cookies
+        return PlainTextResponse(fake.crumb) if known else refusal("finance", 401, "Unauthorized", "Invalid Cookie")
+
+    fake.crumb_answer, fake.cookie_answer = crumb, html(503)
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable, match="cookie and crumb"):
+            await ask(yahoo)
+    assert fake.counts["quote"] == 0
+    fake.cookie_answer = None
+    assert await ask(yahoo) == 1523.4
+    assert await ask(yahoo) == 1523.4
+    assert fake.counts["session"] == 6, "two for each call that had no crumb"
 
 
 async def test_a_429_for_the_crumb_ends_the_call(fake: FakeYahoo, yahoo: Yahoo):

@@ -27,6 +27,7 @@ class _OwnData(YfData):  # type: ignore[misc]  # the vendor has no types
     """
 
     _cookie: object
+    _crumb: str | None
 
     def _load_cookie_curlCffi(self) -> bool:  # noqa: N802 -- the vendor's name
         return False
@@ -34,6 +35,13 @@ class _OwnData(YfData):  # type: ignore[misc]  # the vendor has no types
     def _save_cookie_curlCffi(self) -> bool:  # noqa: N802 -- the vendor's name
         self._cookie = True
         return True
+
+    def forget_useless(self) -> None:
+        """Start anew if no crumb is known: a page of an outage, which brings no cookie, is taken for one that did."""
+        with self._cookie_lock:
+            is_useless = self._crumb is None
+        if is_useless:
+            self.forget()
 
     def forget(self) -> None:
         """Start anew with the next request."""
@@ -62,9 +70,11 @@ class YahooRest:
         except Answered as explained:
             return explained.body
         except Exception as error:  # noqa: BLE001 -- yfinance leaks anything (upstream.md 3.1); all of it is mapped
+            self._data.forget_useless()
             failure = translate(error, call.endpoint)
         else:
             if answer.ok:
+                self._data.forget_useless()
                 return bytes(answer.content)
             self._data.forget()
             failure = by_status(answer.status_code, call.endpoint)
