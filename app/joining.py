@@ -28,8 +28,9 @@ from app.providers.yahoo.symbols import own_instrument, unlisted_instrument
 from app.redaction import Secrets
 from app.services.freshness import FreshnessJudge
 from app.services.fundamentals import FundamentalsService
+from app.services.history.intake import OnDrift
 from app.services.history.routed import RoutedHistory, Shelf
-from app.services.history.service import HistoryService
+from app.services.history.service import DEADLINE, HistoryService, unheard
 from app.services.index_members import IndexMembers
 from app.services.instruments.service import NOTHING_BESIDE, Beside, InstrumentService
 from app.services.jobs.backfill import CandleBackfill
@@ -57,6 +58,9 @@ from app.streaming.bars import LiveCandles
 from app.streaming.feed import LiveFeed
 from app.streaming.interest import has_token
 from app.streaming.live import LiveQuotes, LiveTicks
+
+SHARED_DEADLINE = 20.0
+"""Seconds for the bars of one source where there are two: both together must end within an operation's 60."""
 
 
 class NoStream:
@@ -159,7 +163,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         metrics.quotes(QuoteOrigin.UPSTREAM, len(fetched))
 
     quotes = QuoteService(sources.quotes, feed, clock, remember=remember)
-    history = _history(store, sources, phases, clock, metrics)
+    history = join_history(store, sources, phases, clock, metrics.candles_drifted)
     sessions = KiteSessions(
         kite.login,
         HiddenTokens(kite.tokens, secrets),
@@ -227,13 +231,16 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
     )
 
 
-def _history(store: Store, sources: Sources, phases: PhaseService, clock: Clock, metrics: Metrics) -> RoutedHistory:
+def join_history(
+    store: Store, sources: Sources, phases: PhaseService, clock: Clock, on_drift: OnDrift = unheard
+) -> RoutedHistory:
     """One history a source, in the order of the settings, each with bars of its own."""
     candles = SqlCandleStore(store.database, clock)
     shelves = []
+    deadline = DEADLINE if len(sources.candles) == 1 else SHARED_DEADLINE
     for name, (source, carries) in sources.candles.items():
         own = candles if name is DataSource.KITE else CandleShelf(candles, name)
-        history = HistoryService(source, own, clock, phases, on_drift=metrics.candles_drifted)
+        history = HistoryService(source, own, clock, phases, deadline=deadline, on_drift=on_drift)
         shelves.append(Shelf(name, history, carries))
     return RoutedHistory(shelves)
 

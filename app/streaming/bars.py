@@ -8,7 +8,8 @@ The seam: a subscriber's mailbox is open before its snapshot is asked for. What 
 over the snapshot by its opening time; what the snapshot has already is not told again.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -175,6 +176,8 @@ class _Subscriber:
         fresh = tuple(self._fresh(known[time] for time in times[-count if count else 0 :]))
         return replace(
             self._series(fresh, upstream_calls=cost.upstream_calls - before),
+            sources=self._shares(fresh, older, queued | live | newer),
+            fallback_reason=older.fallback_reason,
             missing=older.missing,
             problem=older.problem,
             expected=None if live else older.expected,
@@ -189,7 +192,7 @@ class _Subscriber:
         if (missing is not None and missing <= 0) or (since is not None and end is not None and end <= since):
             return self._series((), upstream_calls=0)
         try:
-            return await self._history.candles(
+            found = await self._history.candles(
                 self._live.instrument,
                 self._live.interval,
                 start=since,
@@ -200,6 +203,10 @@ class _Subscriber:
             )
         except SourceError as error:
             return replace(self._series((), upstream_calls=0), problem=f"{error.code}: {error.message}")
+        if live and found.fallback_reason is not None:
+            # Bars of two sources never lie in one chart.
+            return replace(self._series((), upstream_calls=0), problem=found.fallback_reason)
+        return found
 
     def _drain(self, cost: Cost) -> tuple[dict[datetime, Candle], bool]:
         """Everything that waits in the mailbox, each bar in its newest state; whether it had overflowed."""
@@ -230,6 +237,14 @@ class _Subscriber:
         if len(self._delivered) > MAX_DELIVERED:
             del self._delivered[min(self._delivered)]
         return bar
+
+    def _shares(
+        self, bars: Sequence[Candle], older: CandleSeries, live: Mapping[datetime, Candle]
+    ) -> tuple[SourceShare, ...]:
+        """Who said how many of the bars: the history's source, or ours of the ticks."""
+        source = older.sources[0].source if older.sources else self._source
+        counts = Counter(self._source if bar.time in live else source for bar in bars)
+        return tuple(SourceShare(name, count) for name, count in counts.items())
 
     def _series(self, bars: tuple[Candle, ...], *, upstream_calls: int) -> CandleSeries:
         return CandleSeries(

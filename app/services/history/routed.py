@@ -11,15 +11,12 @@ from datetime import datetime
 import anyio
 
 from app.domain.candles import CandleRange, CandleSeries, Interval
-from app.domain.errors import NotSupported, SourceError
+from app.domain.errors import InvalidRange, MarketDataError, NotPriced, NotSupported, SourceError
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost, DataSource
+from app.ports import Coverage
 from app.services.history.fetches import Priority
-from app.services.history.service import HistoryService
-
-
-def _unheard(_: int) -> None:
-    """Nobody listens."""
+from app.services.history.service import HistoryService, unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +60,10 @@ class RoutedHistory:
     ) -> CandleSeries:
         """As `HistoryService.candles`, from the first source that has any bar of it.
 
-        Raises the first source's error if none has.
+        Raises the first source's error if none has. A range that is wrong for the first choice is nobody's: it is the
+        caller's fault.
         """
-        first: SourceError | NotSupported | None = None
+        first: MarketDataError | None = None
         reasons: list[str] = []
         for shelf in self._of(instrument):
             try:
@@ -78,12 +76,18 @@ class RoutedHistory:
                     include_forming=include_forming,
                     cost=cost,
                 )
-            except (SourceError, NotSupported) as error:
+            except (SourceError, NotSupported, NotPriced, InvalidRange) as error:
+                if first is None and isinstance(error, InvalidRange):
+                    raise
                 first = first or error
                 reasons.append(f"{shelf.name}: {error.code}: {error.message}")
             else:
                 return replace(series, fallback_reason="; ".join(reasons)) if reasons else series
         raise first or _nobody(instrument)
+
+    async def stored(self, instrument: Instrument, interval: Interval, span: CandleRange) -> list[Coverage]:
+        """As `HistoryService.stored`, of the instrument's first choice."""
+        return await self._of(instrument)[0].history.stored(instrument, interval, span)
 
     async def requests_for(self, instrument: Instrument, interval: Interval, span: CandleRange) -> int:
         """As `HistoryService.requests_for`, of the instrument's first choice: others never fill its store."""
@@ -96,7 +100,7 @@ class RoutedHistory:
         span: CandleRange,
         *,
         priority: Priority = Priority.BACKGROUND,
-        progress: Callable[[int], None] = _unheard,
+        progress: Callable[[int], None] = unheard,
     ) -> int:
         """As `HistoryService.ensure`, of the instrument's first choice."""
         history = self._of(instrument)[0].history
