@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import anyio
 
@@ -34,6 +34,10 @@ HOT_S = 60.0
 
 WANT_INTERVAL_S = 0.05
 """Hundreds of subscriptions that open at once become one message to the source."""
+
+WORD_HOLDS = timedelta(minutes=15)
+"""How long it is believed that a market is in session because its source said so with a price: no calendar here knows
+the hours of the world, and after its close a stream just falls silent."""
 
 HOUSEKEEPING_S = 0.5
 """How exactly linger and heat end."""
@@ -136,7 +140,7 @@ class LiveFeed:
         quote = self._book.newest(instrument_id)
         if quote is None or quote.mode < mode or self._carried[instrument_id].mode < mode:
             return None
-        return quote
+        return quote if quote.in_session is None or self._is_of_now(quote) else None
 
     def latest_of(self, instrument_ids: Collection[str], mode: StreamMode = StreamMode.FULL) -> list[Quote | None]:
         """What `latest` says of each, in order, at a fraction of its price."""
@@ -144,7 +148,12 @@ class LiveFeed:
             return [self.latest(instrument_id, mode) for instrument_id in instrument_ids]
         carried = self._carried
         return [
-            quote if quote is not None and quote.mode >= mode and carried[quote.id].mode >= mode else None
+            quote
+            if quote is not None
+            and quote.mode >= mode
+            and carried[quote.id].mode >= mode
+            and (quote.in_session is None or self._is_of_now(quote))
+            else None
             for quote in self._book.newest_of(instrument_ids)
         ]
 
@@ -234,6 +243,9 @@ class LiveFeed:
         self._status_changed.fire()
 
     # ------------------------------------------------------------ inside
+
+    def _is_of_now(self, quote: Quote) -> bool:
+        return self._clock.now() - quote.received_at < WORD_HOLDS
 
     def _is_feed_live(self, _: str) -> bool:
         return self._status.state is FeedState.LIVE
