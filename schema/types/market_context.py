@@ -177,14 +177,16 @@ class MarketContextType:
     breadth: Breadth | None = field(
         resolver=breadth,
         graphql_type=BreadthType | None,
-        description="Advances and declines of an index; null where its members or all their prices are missing.",
+        description="Advances and declines of an index; null where its members or all their prices are missing: why, "
+        "says `missing` of NIFTY 50, and an error of any other index.",
     )
     indices: list[IndexMoveType] = field(description="The main indices of NSE and BSE that have a fresh price.")
     sectors: list[SectorMoveType] = field(description="NSE's sector indices that have a fresh price, best first.")
     movers: Movers | None = field(
         resolver=movers,
         graphql_type=MoversType | None,
-        description="What moved most among an index's members; null where they or all their prices are missing.",
+        description="What moved most among an index's members; null where they or all their prices are missing, with "
+        "the reason as for `breadth`.",
     )
     world: list[IndexMoveType] = field(name="global", description="World indices that have a fresh price.")
     currencies: list[IndexMoveType] = field(description="Currencies against the rupee, and the dollar index.")

@@ -325,12 +325,13 @@ async def test_a_halted_member_is_unpriced() -> None:
 async def test_a_price_without_a_previous_close_is_named() -> None:
     """It has no change, so what is made of changes lacks it: the day move, a sector's rank, a member's direction."""
     world = whole()
-    for key in (NIFTY, "NSE:NIFTY IT", MEMBERS[0]):
+    for key in (NIFTY, "NSE:NIFTY IT", MEMBERS[0], "YAHOO:BZ=F"):
         world.put(key, 100.0, None)
     found = await context_of(world)
     assert {each.input for each in found.missing} == {
         f"{NIFTY} previous close",
         "NSE:NIFTY IT previous close",
+        "YAHOO:BZ=F previous close",
         MEMBERS[0],
     }
     assert {each.reason for each in found.missing} == {"NOT_PRICED: its source gives no previous close"}

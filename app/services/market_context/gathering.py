@@ -179,13 +179,11 @@ class Gathering:
         return self.parts.closes.of(key).before(_session_of(self.quotes.get(key), now))
 
     def _unpriced(self) -> Iterable[MissingInput]:
-        inputs = self.parts.inputs
-        compared = {inputs.trend, inputs.volatility, *inputs.sectors.values()}
-        for key in inputs.quoted:
+        for key in self.parts.inputs.quoted:
             quote = self.quotes.get(key)
             if quote is None:
                 yield MissingInput(key, self.reasons.get(key, NO_PRICE))
-            elif quote.change_percent is None and key in compared:
+            elif quote.change_percent is None:
                 yield MissingInput(f"{key} {PREVIOUS_CLOSE}", NO_PREVIOUS_CLOSE)
 
     def _missing_closes(self, now: datetime) -> Iterable[MissingInput]:
