@@ -3,13 +3,13 @@
 Called by `app.runtime`, in a thread: calendars, keys and certificates are read here. Nothing is sent.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from app import __version__
 from app.domain.calendar import TradingCalendar, always_open_calendar, load_calendar
 from app.domain.changes import ChangeSignal
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
 from app.domain.jobs import JobKind
 from app.domain.market_trend import TrendWeights
 from app.domain.provenance import DataSource, QuoteOrigin
@@ -129,14 +129,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
     yahoo = (
         build_yahoo(yahoo_config(settings), clock=clock, on_call=metrics.upstream_call) if settings.has_yahoo else None
     )
-    instruments = InstrumentService(
-        SqlInstrumentStore(store.database, clock),
-        kite.instruments,
-        store.settings,
-        clock,
-        on_sync=metrics.sync_finished,
-        beside=NOTHING_BESIDE if yahoo is None else Beside(own_instrument, unlisted_instrument),
-    )
+    instruments = join_instruments(store, kite, yahoo, clock, metrics.sync_finished)
     phases = PhaseService(load_configured_calendar(settings.calendar), instruments.has_derivatives)
     changed = ChangeSignal()
     sources = join_sources(
@@ -209,7 +202,14 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         feed=feed,
         live_quotes=LiveQuotes(feed, quotes, clock, on_merged=metrics.updates_merged),
         live_ticks=LiveTicks(feed, on_missed=metrics.ticks_missed),
-        live_candles=LiveCandles(feed, history, phases, clock, source=settings.source),
+        live_candles=LiveCandles(
+            feed,
+            history,
+            phases,
+            clock,
+            source=settings.source,
+            elsewhere={Exchange.YAHOO: settings.yahoo_source} if settings.has_yahoo else {},
+        ),
         members=members,
         market=MarketContexts(
             ContextParts(
@@ -228,6 +228,20 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         ),
         options=OptionChains(instruments, quotes, judge, clock, feed, rate=settings.risk_free_rate),
         fundamentals=FundamentalsService(sources.fundamentals, clock),
+    )
+
+
+def join_instruments(
+    store: Store, kite: Kite, yahoo: Yahoo | None, clock: Clock, on_sync: Callable[[str], None] = unheard
+) -> InstrumentService:
+    """Kite's master, with what Yahoo has beside it."""
+    return InstrumentService(
+        SqlInstrumentStore(store.database, clock),
+        kite.instruments,
+        store.settings,
+        clock,
+        on_sync=on_sync,
+        beside=NOTHING_BESIDE if yahoo is None else Beside(own_instrument, unlisted_instrument),
     )
 
 

@@ -51,7 +51,7 @@ async def open_runtime(
     secrets = secrets or secrets_of(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings, clock))
-        await require_world(store.settings, settings.source)
+        await require_world(store.settings, settings.world)
         runtime = await to_thread.run_sync(join, settings, clock, store, secrets, timing)
         stack.callback(runtime.kite.close)
         if runtime.yahoo is not None:

@@ -1,6 +1,7 @@
 """Settings: environment variables, read once, in one place."""
 
 import ipaddress
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.domain.market_trend import TrendWeights
 from app.domain.provenance import DataSource
 from app.providers.yahoo.config import API_URL, STREAM_URL, YahooConfig
 
@@ -111,15 +113,26 @@ class Settings(BaseSettings):
 
     @field_validator("trend_weights", mode="before")
     @classmethod
-    def _weights(cls, value: object) -> object:
-        return _split(value)
+    def _four_weights(cls, value: object) -> object:
+        parts = _split(value)
+        if isinstance(parts, list) and len(parts) != len(fields(TrendWeights)):
+            msg = "write four numbers, as 0.3,0.25,0.25,0.2"
+            raise ValueError(msg)
+        return parts
+
+    @field_validator("trend_weights")
+    @classmethod
+    def _whole_weights(cls, value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        TrendWeights(*value)
+        return value
 
     @model_validator(mode="after")
     def _one_world(self) -> "Settings":
-        if "yahoo_api_url" in self.model_fields_set and self.yahoo_api_url and not self.has_yahoo:
+        chosen = self.model_fields_set & {"yahoo_api_url", "yahoo_stream_url"}
+        if chosen and self.yahoo_api_url and not self.has_yahoo:
             msg = (
-                "KITE_API_URL and YAHOO_API_URL must be both real or both of a sandbox: simulated prices never stand "
-                "beside real ones. Point both to the sandbox, or set YAHOO_API_URL= to do without Yahoo"
+                "KITE_API_URL and YAHOO_API_URL must be both real or both of a sandbox, each with its stream: simulated "
+                "prices never stand beside real ones. Point both to the sandbox, or set YAHOO_API_URL= to do without"
             )
             raise ValueError(msg)
         return self
@@ -170,6 +183,11 @@ class Settings(BaseSettings):
     def yahoo_source(self) -> DataSource:
         """YAHOO only if both of its addresses are Yahoo's own, by TLS; what else speaks its wire is SANDBOX."""
         return YahooConfig(self.yahoo_api_url, self.yahoo_stream_url).source
+
+    @property
+    def world(self) -> DataSource:
+        """The source that says whether this process is real or simulated: Kite, or Yahoo where it is alone."""
+        return self.yahoo_source if self.has_yahoo and not self.kite_api_key else self.source
 
     @property
     def source(self) -> DataSource:

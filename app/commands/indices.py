@@ -43,7 +43,7 @@ def import_members(file: Path, *, index: str, start: str) -> None:
     membership = Membership(index, begins, members, f"{file.name}, imported on {today}")
     settings = load_settings()
     start_logs(settings.model_copy(update={"log_level": "WARNING"}), interactive=True)
-    prepare(settings)
+    prepare(settings, any_world=True)
     replaced, unknown = anyio.run(_save, settings, membership)
     console = Console()
     word = "replaced" if replaced else "stored"
@@ -60,7 +60,7 @@ def show_lists() -> None:
     """Every list with its date, size and source."""
     settings = load_settings()
     start_logs(settings.model_copy(update={"log_level": "WARNING"}), interactive=True)
-    prepare(settings)
+    prepare(settings, any_world=True)
     today = ist_date(SystemClock().now())
     table = Table("index", "from", "members", "source", title="Members of indices")
     lists = anyio.run(_lists, settings)

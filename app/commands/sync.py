@@ -42,7 +42,7 @@ async def fetch(settings: Settings) -> SyncReport:
     """What the sync did. Raises SourceError; then the last master is still there."""
     clock = SystemClock()
     async with open_store(settings, clock) as store:
-        await require_world(store.settings, settings.source)
+        await require_world(store.settings, settings.world)
         grant = await SqlSessionStore(store.database, store.sealer, clock).load()
         kite = await to_thread.run_sync(lambda: build_kite(kite_config(settings), clock=clock))
         try:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 import anyio
 import structlog
@@ -22,7 +23,7 @@ from app.domain.bar_slots import BarHours
 from app.domain.candle_merge import bar_end
 from app.domain.candles import Candle, CandleSeries, CandleState, Interval, SourceShare
 from app.domain.errors import RateLimited, SourceError
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
 from app.domain.provenance import Cost, DataSource
 from app.ports import CandleHistory, Clock
 from app.streaming.bars_alarm import Sleep
@@ -50,7 +51,7 @@ class LiveCandles:
     Nothing moves unless `run()` runs. A subscriber that leaves is cancel-safe, and the last one ends the series.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what bars are made of, and how they are labelled by keyword
         self,
         feed: LiveFeed,
         history: CandleHistory,
@@ -58,11 +59,16 @@ class LiveCandles:
         clock: Clock,
         *,
         source: DataSource,
+        elsewhere: Mapping[Exchange, DataSource] = MappingProxyType({}),
         sleep: Sleep = anyio.sleep,
     ) -> None:
-        """`source` labels bars made of ticks. `sleep` is the clock's own: tests give another."""
+        """`source` labels bars made of ticks, but for those of exchanges whose stream is `elsewhere`.
+
+        `sleep` is the clock's own: tests give another.
+        """
         self._parts = SeriesParts(feed, history, hours, clock, sleep, anyio.CapacityLimiter(SETTLING))
         self._source = source
+        self._elsewhere = elsewhere
         self._running: dict[Key, tuple[LiveSeries, anyio.CancelScope]] = {}
         self._tasks: TaskGroup | None = None
 
@@ -87,7 +93,8 @@ class LiveCandles:
         `problem` says why. Raises NotSupported if no stream can carry the instrument, RateLimited beyond MAX_SERIES.
         """
         with self._joined(instrument, interval, snapshot) as (live, box):
-            subscriber = _Subscriber(live, box, self._parts.history, self._source)
+            source = self._elsewhere.get(instrument.exchange, self._source)
+            subscriber = _Subscriber(live, box, self._parts.history, source)
             update = await subscriber.snapshot(snapshot, cost)
             while True:
                 sent_at = self._parts.clock.monotonic()
