@@ -12,6 +12,7 @@ from app.domain.errors import InvalidInput, InvalidRange, NotPriced, NotSupporte
 from app.domain.time import from_epoch
 from app.providers.yahoo.adapter import Yahoo
 from app.providers.yahoo.limits import INTERVAL_WORDS, LONGEST_SPANS, MAX_SYMBOLS, REACHES
+from app.providers.yahoo.symbols import unlisted_instrument
 from tests.yahoo.fake_yahoo import FakeYahoo, html, quote_row, quotes, refusal
 from tests.yahoo.samples import FUTURE, INFY, NIFTY, SUMMARY, chart, epoch, instrument
 
@@ -147,6 +148,14 @@ async def test_fundamentals_are_one_request(fake: FakeYahoo, yahoo: Yahoo):
     with pytest.raises(NotSupported):
         await yahoo.fundamentals.fundamentals(FUTURE)
     assert fake.counts["quoteSummary"] == 1
+
+
+async def test_what_no_master_tells_of_may_be_a_company(fake: FakeYahoo, yahoo: Yahoo):
+    """Without a Kite login nobody knows the kind of NSE:INFY; that is no reason to refuse it."""
+    fake.usual = JSONResponse(SUMMARY)
+    unlisted = unlisted_instrument(INFY.id)
+    assert unlisted is not None
+    assert (await yahoo.fundamentals.fundamentals(unlisted)).market_cap == 6.3e12
 
 
 async def test_fundamentals_of_an_unknown_symbol_are_not_priced(fake: FakeYahoo, yahoo: Yahoo):

@@ -9,7 +9,8 @@ from app.providers.yahoo.parse import parse_fundamentals
 from app.providers.yahoo.symbols import in_path, to_yahoo_symbol
 
 MODULES = "summaryDetail,defaultKeyStatistics,assetProfile,price"
-COMPANIES = frozenset({InstrumentKind.EQUITY, InstrumentKind.ETF})
+ASKED = frozenset({InstrumentKind.EQUITY, InstrumentKind.ETF, InstrumentKind.OTHER})
+"""OTHER: while nobody has the instrument master, nobody knows what NSE:INFY is."""
 
 
 class YahooFundamentals:
@@ -25,7 +26,7 @@ class YahooFundamentals:
         Raises NotSupported for what is neither share nor fund, NotPriced if Yahoo does not know the instrument or has
         it in another currency, SourceError.
         """
-        if instrument.kind not in COMPANIES:
+        if instrument.kind not in ASKED:
             raise NotSupported(f"{instrument.id} is no share and no fund, so it has no fundamentals")
         symbol = to_yahoo_symbol(instrument)
 
