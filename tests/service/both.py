@@ -22,15 +22,21 @@ QUOTE = "id lastPrice source freshness fallbackReason exchangeTime receivedAt"
 
 @asynccontextmanager
 async def both_sources(
-    data_dir: Path, *, sandbox: Mapping[str, Any] | None = None, **overrides: Any
+    data_dir: Path,
+    *,
+    sandbox: Mapping[str, Any] | None = None,
+    fault: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> AsyncIterator[tuple[RunningService, RunningSandbox]]:
-    """As `running_pair(yahoo=True)`; without Kite's request limits."""
+    """As `running_pair(yahoo=True)`; without Kite's request limits. `fault` holds before the service starts."""
     port = free_port()
-    async with (
-        sandbox_for(port, **{"rate_limits": None, **(sandbox or {})}) as exchange,
-        running_service(exchange, data_dir, port=port, yahoo=True, clock=exchange.clock, **overrides) as service,
-    ):
-        yield service, exchange
+    async with sandbox_for(port, **{"rate_limits": None, **(sandbox or {})}) as exchange:
+        if fault is not None:
+            await exchange.fault(**fault)
+        async with running_service(
+            exchange, data_dir, port=port, yahoo=True, clock=exchange.clock, **overrides
+        ) as service:
+            yield service, exchange
 
 
 async def quoted(service: RunningService, instrument_id: str) -> dict[str, Any]:

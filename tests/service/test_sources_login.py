@@ -102,16 +102,19 @@ async def test_a_socket_that_drops_is_not_stood_in_for(tmp_path: Path) -> None:
 
 
 async def test_without_kite_at_all_yahoo_prices_what_it_has(tmp_path: Path) -> None:
-    """No api key, so no instrument master either: shares and indices are asked for by their symbols, and streamed."""
-    async with both_sources(tmp_path, sandbox=FAST, kite_api_key="", ready=False) as (service, sandbox):
+    """No api key, and no instrument master: shares and indices are asked for by their symbols, and streamed."""
+    no_master = {"kind": "http_error", "path": "/instruments"}
+    async with both_sources(tmp_path, sandbox=FAST, fault=no_master, kite_api_key="", ready=False) as (
+        service,
+        sandbox,
+    ):
         asked = "query ($ids: [ID!]!) { quotes(ids: $ids) { id lastPrice freshness fallbackReason } }"
         response = await service.ask(asked, ids=[INFY, "NSE:NIFTY 50", "NFO:NIFTY26DECFUT", "NSE:NOSUCH"])
         infy, nifty, future, nothing = response["data"]["quotes"]
         assert (infy["freshness"], nifty["freshness"]) == ("DELAYED", "DELAYED")
-        assert infy["fallbackReason"].startswith("KITE: ")
-        assert "not configured" in infy["fallbackReason"]
+        assert infy["fallbackReason"].endswith("Kite is not configured: set KITE_API_KEY and KITE_API_SECRET")
         assert (future, nothing) == (None, None)
-        assert set(codes(response)) == {"quotes.2", "quotes.3"}
+        assert codes(response) == {"quotes.2": "SOURCE_UNAVAILABLE", "quotes.3": "NOT_PRICED"}
         async with subscribed(service, LIVE, ids=[INFY]) as stream:
             price = await until_price(stream, INFY, stood_in=True, feed="DISABLED")
             price = await until_price(stream, INFY, stood_in=True, feed="DISABLED")

@@ -108,7 +108,8 @@ class KiteClient:
 
     def _require_token(self) -> str:
         if self._tokens.token is None:
-            raise login_required(self.config.login_url, NOBODY if self.config.api_key else UNCONFIGURED)
+            link = self.config.login_url
+            raise login_required(link, NOBODY) if self.config.api_key else LoginRequired(UNCONFIGURED, login_url=link)
         return self._tokens.token
 
     def _present_kite(self, token: str) -> KiteRest:
