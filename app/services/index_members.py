@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import date
 
 import anyio
+import structlog
 
 from app.domain.constituents import Membership
-from app.domain.errors import NotSupported
+from app.domain.errors import NotSupported, SourceUnavailable
 from app.domain.index_lists import shipped_lists
 from app.domain.instruments import parse_instrument_id
 from app.domain.market_members import membership_on
@@ -19,6 +20,10 @@ from app.ports import Clock, MembershipStore
 
 REMEMBERED_SECONDS = 30.0
 """How long what the database has is believed: a command of another process may import a list at any time."""
+READ_SECONDS = 1.0
+"""How long a renewal may take: who asks for the market's context must not wait for a database that hangs."""
+
+log = structlog.get_logger()
 
 
 class IndexMembers:
@@ -36,7 +41,8 @@ class IndexMembers:
     async def membership(self, index: str, on: date | None = None) -> Membership:
         """The list that holds on a day; today's, in India, without one.
 
-        Raises NotSupported if there is none, InvalidInput for what is no id.
+        Raises NotSupported if there is none, InvalidInput for what is no id, SourceUnavailable if the database has not
+        answered once.
         """
         parse_instrument_id(index)
         day = on or ist_date(self._clock.now())
@@ -61,10 +67,21 @@ class IndexMembers:
         async with self._reading:
             now = self._clock.monotonic()
             if self._read_at is None or now - self._read_at >= REMEMBERED_SECONDS:
-                lists = [*self._shipped, *await self._store.all()]
-                self._known = {(each.index, each.valid_from): each for each in lists}
-                self._read_at = now
+                await self._read(now)
             return self._known
+
+    async def _read(self, now: float) -> None:
+        """What the database has; while it does not answer, what it had."""
+        try:
+            with anyio.fail_after(None if self._read_at is None else READ_SECONDS):
+                lists = [*self._shipped, *await self._store.all()]
+        except (SourceUnavailable, TimeoutError) as error:
+            if self._read_at is None:
+                raise
+            log.warning("index_members_not_read", error=str(error) or f"no answer within {READ_SECONDS:g} s")
+        else:
+            self._known = {(each.index, each.valid_from): each for each in lists}
+        self._read_at = now
 
 
 def _advice(index: str, day: date, lists: Sequence[Membership]) -> str:

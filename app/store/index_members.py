@@ -3,8 +3,9 @@
 from sqlmodel import col, delete
 
 from app.domain.constituents import Membership
+from app.domain.errors import SourceUnavailable
 from app.ports import Clock
-from app.store.engine import Database
+from app.store.engine import DATABASE_FAILURES, Database
 from app.store.tables import IndexMembershipRow
 
 
@@ -34,9 +35,13 @@ class SqlMembershipStore:
         return replaced > 0
 
     async def all(self) -> list[Membership]:
-        """Every list, the oldest first."""
+        """Every list, the oldest first. Raises SourceUnavailable if the database does not answer."""
         table = IndexMembershipRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
         query = table.select().order_by(table.c.valid_from, table.c.index_id)
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+        try:
+            async with self._database.begin() as connection:
+                rows = (await connection.execute(query)).mappings().all()
+        except DATABASE_FAILURES:
+            msg = "the imported lists of members cannot be read: the database does not answer as it should"
+            raise SourceUnavailable(msg) from None
         return [Membership(row["index_id"], row["valid_from"], tuple(row["members"]), row["source"]) for row in rows]

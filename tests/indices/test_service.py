@@ -2,10 +2,12 @@
 
 from datetime import date
 
+import anyio
 import pytest
 
 from app.domain.constituents import Membership
-from app.domain.errors import InvalidInput, NotSupported
+from app.domain.errors import InvalidInput, NotSupported, SourceUnavailable
+from app.services import index_members
 from app.services.index_members import REMEMBERED_SECONDS, IndexMembers
 from app.store.engine import open_database
 from app.store.index_members import SqlMembershipStore
@@ -72,3 +74,52 @@ async def test_what_is_no_id_is_refused_as_such(database_url: str, index: str) -
         with pytest.raises(InvalidInput) as refused:
             await members.membership(index)
     assert len(str(refused.value)) < 300
+
+
+class Failing:
+    """A MembershipStore whose database can be stopped."""
+
+    def __init__(self) -> None:
+        self.hangs = False
+        self.is_down = False
+
+    async def save(self, membership: Membership) -> bool:
+        """Never called."""
+        raise AssertionError(membership)
+
+    async def all(self) -> list[Membership]:
+        """One list, nothing, or an error."""
+        if self.hangs:
+            await anyio.sleep_forever()
+        if self.is_down:
+            msg = "the database does not answer"
+            raise SourceUnavailable(msg)
+        return [REVIEWED]
+
+
+async def test_what_was_read_holds_while_the_database_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prices and context go on without it; only a service that never read its lists does not know them."""
+    monkeypatch.setattr(index_members, "READ_SECONDS", 0.01)
+    clock, store = FixedClock(), Failing()
+    store.is_down = True
+    members = IndexMembers(store, clock, shipped=[SHIPPED])
+    with pytest.raises(SourceUnavailable):
+        await members.membership(INDEX)
+    store.is_down = False
+    assert await members.membership(INDEX) == REVIEWED
+    clock.advance(REMEMBERED_SECONDS)
+    store.is_down = True
+    assert await members.membership(INDEX) == REVIEWED
+    clock.advance(REMEMBERED_SECONDS)
+    store.hangs = True
+    assert await members.membership(INDEX) == REVIEWED
+
+
+async def test_a_database_that_is_gone_is_told_as_such(database_url: str) -> None:
+    """Not as a driver's error."""
+    clock = FixedClock()
+    async with open_database(database_url) as database:
+        async with database.begin() as connection:
+            await connection.exec_driver_sql("DROP TABLE index_membership")
+        with pytest.raises(SourceUnavailable, match="does not answer as it should"):
+            await SqlMembershipStore(database, clock).all()
