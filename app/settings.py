@@ -131,8 +131,8 @@ class Settings(BaseSettings):
         chosen = self.model_fields_set & {"yahoo_api_url", "yahoo_stream_url"}
         if chosen and self.yahoo_api_url and not self.has_yahoo:
             msg = (
-                "KITE_API_URL and YAHOO_API_URL must be both real or both of a sandbox, each with its stream: simulated "
-                "prices never stand beside real ones. Point both to the sandbox, or set YAHOO_API_URL= to do without"
+                "KITE_API_URL and YAHOO_API_URL must be both real or both of a sandbox, each with its stream: "
+                "simulated prices never stand beside real ones. Point both to the sandbox, or set YAHOO_API_URL="
             )
             raise ValueError(msg)
         return self
