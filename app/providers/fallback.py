@@ -50,7 +50,8 @@ class Link(Generic[S]):
             with anyio.fail_after(within):
                 answer = await call(self.source)
         except TimeoutError:
-            error = SourceTimeout(f"{self.name} did not answer within {within:g} s")
+            limit = "in time" if within is None else f"within {within:g} s"
+            error = SourceTimeout(f"{self.name} did not answer {limit}")
             self.breaker.failed(error)
             raise error from None
         except SourceError as error:

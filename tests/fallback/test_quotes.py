@@ -73,6 +73,19 @@ async def test_a_source_that_is_too_slow_gives_way() -> None:
     assert found == {INFY.id: (2.0, "KITE: SOURCE_TIMEOUT: KITE did not answer within 0.05 s")}
 
 
+async def test_a_source_that_gives_up_by_itself_is_a_timeout_too() -> None:
+    """Also the last one, which nobody hurries; its circuit is not left half open."""
+    pair = Pair()
+    link = pair.links[1]
+
+    async def give_up(_: QuoteSource) -> None:
+        raise TimeoutError
+
+    with pytest.raises(SourceTimeout, match="YAHOO did not answer in time"):
+        await link.ask(give_up, within=None)
+    assert link.breaker.status("quotes").failures == 1
+
+
 async def test_a_part_that_failed_is_asked_for_elsewhere() -> None:
     """And only that part."""
     pair = Pair()
