@@ -28,14 +28,16 @@ async def both_sources(
     fault: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> AsyncIterator[tuple[RunningService, RunningSandbox]]:
-    """As `running_pair(yahoo=True)`; without Kite's request limits. `fault` holds before the service starts."""
+    """As `running_pair(yahoo=True)`, without Kite's request limits; `yahoo=False` for Kite alone.
+
+    `fault` holds before the service starts.
+    """
     port = free_port()
     async with sandbox_for(port, **{"rate_limits": None, **(sandbox or {})}) as exchange:
         if fault is not None:
             await exchange.fault(**fault)
-        async with running_service(
-            exchange, data_dir, port=port, yahoo=True, clock=exchange.clock, **overrides
-        ) as service:
+        chosen = {"yahoo": True, "clock": exchange.clock, **overrides}
+        async with running_service(exchange, data_dir, port=port, **chosen) as service:
             yield service, exchange
 
 

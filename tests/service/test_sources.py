@@ -119,3 +119,30 @@ async def test_each_odd_one_has_its_answer(tmp_path: Path) -> None:
         )
         for path, error in ((error["path"], error) for error in response["errors"]):
             assert ids[path[1]][6:].split(",")[0][:4] in error["message"], "the message names the instrument"
+
+
+ALONE = """{ world: quote(id: "YAHOO:^GSPC") { id } yahoo: quote(id: "NSE:INFY", source: YAHOO) { id }
+  instrument(id: "NSE:INFY") { quote { lastPrice fallbackReason } fundamentals { marketCap } }
+  compareSources(id: "NSE:INFY") { differenceBps prices { name problem } }
+  marketContext { confidence global { quote { id } } indices { quote { id } } missing { input reason } }
+  providers { name } }"""
+
+
+async def test_kite_alone_answers_what_it_has(tmp_path: Path) -> None:
+    """Without Yahoo nothing is asked of it; what only it has is an error, or missing with the reason."""
+    async with both_sources(tmp_path, yahoo=False) as (service, sandbox):
+        response = await service.ask(ALONE)
+        data = response["data"]
+        assert codes(response) == {
+            "world": "UNKNOWN_INSTRUMENT",
+            "yahoo": "NOT_SUPPORTED",
+            "instrument.fundamentals": "NOT_SUPPORTED",
+        }
+        assert data["instrument"]["quote"]["lastPrice"] > 0
+        assert data["compareSources"] == {"differenceBps": None, "prices": [{"name": "KITE", "problem": None}]}
+        assert data["providers"] == [{"name": "KITE"}]
+        context = data["marketContext"]
+        assert (len(context["indices"]), context["global"]) == (6, [])
+        reasons = {each["input"]: each["reason"] for each in context["missing"]}
+        assert reasons["YAHOO:^GSPC"].startswith("UNKNOWN_INSTRUMENT: ")
+        assert not [kind for kind in sandbox.parts.traffic.by_class if kind.startswith("yahoo")]

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from tests.service.both import both_sources, codes
+from tests.support.sandbox import RunningSandbox
 from tests.support.service import RunningService
 
 INFY, WORLD = "NSE:INFY", "YAHOO:^GSPC"
@@ -25,6 +27,11 @@ async def bars(service: RunningService, instrument_id: str, span: dict[str, Any]
     return dict(response["data"]["candles"])
 
 
+def asked_for(sandbox: RunningSandbox, part: str) -> int:
+    """Requests with this in their path; the service fetches bars of its own for the market's context."""
+    return sum(part in unquote(seen.path) for seen in sandbox.requests)
+
+
 async def test_bars_of_the_world_are_yahoos_and_stored(tmp_path: Path) -> None:
     """Days and five minutes; the first choice, so without a reason; the second question is answered by the store."""
     async with both_sources(tmp_path) as (service, sandbox):
@@ -33,10 +40,10 @@ async def test_bars_of_the_world_are_yahoos_and_stored(tmp_path: Path) -> None:
             assert first["count"] > 20
             assert (first["fallbackReason"], first["problem"]) == (None, None)
             assert first["sources"] == [{"source": "SANDBOX", "candles": first["count"]}]
-            assert sandbox.count("yahoo_chart") == calls
+            assert asked_for(sandbox, "^GSPC") == calls
             again = await bars(service, WORLD, span)
             assert (again["candles"], again["upstreamCalls"]) == (first["candles"], 0)
-            assert sandbox.count("yahoo_chart") == calls
+            assert asked_for(sandbox, "^GSPC") == calls
             sandbox.clock.shift(seconds=1)
 
 
@@ -47,10 +54,10 @@ async def test_bars_of_two_sources_are_kept_apart(tmp_path: Path) -> None:
         stood_in = await bars(service, INFY, DAYS)
         assert stood_in["fallbackReason"].startswith("KITE: LOGIN_REQUIRED: ")
         assert stood_in["sources"] == [{"source": "SANDBOX", "candles": stood_in["count"]}]
-        charts = sandbox.count("yahoo_chart")
+        charts = asked_for(sandbox, "INFY.NS")
         assert charts > 0
         assert await bars(service, INFY, DAYS) == stood_in | {"upstreamCalls": 0}, "stored as Yahoo's"
-        assert sandbox.count("yahoo_chart") == charts
+        assert asked_for(sandbox, "INFY.NS") == charts
 
         await service.log_in()
         kites = await bars(service, INFY, DAYS)
@@ -58,14 +65,15 @@ async def test_bars_of_two_sources_are_kept_apart(tmp_path: Path) -> None:
         assert [bar["time"] for bar in kites["candles"]] == [bar["time"] for bar in stood_in["candles"]]
         for own, other in zip(kites["candles"], stood_in["candles"], strict=True):
             assert 1.045 < other["close"] / own["close"] < 1.055, "not one bar of one among those of the other"
-        asked = sandbox.count("historical")
+        token = sandbox.parts.control._prices.token_of(INFY)
+        asked = asked_for(sandbox, f"historical/{token}")
 
         await sandbox.fault("http_error", path="/instruments/historical", status=503)
         assert await bars(service, INFY, DAYS) == kites | {"upstreamCalls": 0}, "stored as Kite's: nobody is asked"
         minutes = await bars(service, INFY, MINUTES)
         assert minutes["fallbackReason"].startswith("KITE: SOURCE_UNAVAILABLE: ")
         assert minutes["count"] > 70
-        assert sandbox.count("historical") > asked
+        assert asked_for(sandbox, f"historical/{token}") > asked
         sandbox.heal()
         again = await bars(service, INFY, MINUTES)
         assert again["fallbackReason"] is None
@@ -84,7 +92,7 @@ async def test_what_no_source_has_keeps_the_first_ones_error(tmp_path: Path) -> 
         )
         response = await service.ask(BARS, id=future, **MINUTES)
         assert codes(response) == {"candles": "LOGIN_REQUIRED"}
-        assert sandbox.count("yahoo_chart") == 0
+        assert asked_for(sandbox, "FUT") == 0
         await sandbox.fault("yahoo_delisted", instrument="MSFT")
         response = await service.ask(BARS, id="YAHOO:MSFT", **DAYS)
         assert codes(response) == {"candles": "NOT_PRICED"}, response
