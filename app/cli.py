@@ -27,6 +27,10 @@ cli = typer.Typer(
 )
 
 
+indices = typer.Typer(help="Members of indices: import the lists that the exchange publishes.", no_args_is_help=True)
+cli.add_typer(indices, name="indices")
+
+
 class SandboxCalendar(StrEnum):
     """What the sandbox's market keeps to."""
 
@@ -170,6 +174,27 @@ def candles(  # noqa: PLR0913 # the options of a command
         refuse("--csv and --json exclude each other")
     shape = Shape.CSV if as_csv else Shape.JSON if as_json else Shape.TABLE
     show(instrument_id, interval=interval, start=start, end=end, last=last, forming=forming, shape=shape)
+
+
+@indices.command("import")
+def import_members(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV that NSE publishes, with a column Symbol.")],
+    *,
+    index: Annotated[str, typer.Option(help='The index, as "NSE:NIFTY 50".')],
+    start: Annotated[str, typer.Option("--from", help="The day from which the list holds, YYYY-MM-DD.")],
+) -> None:
+    """Store the members of an index from a day on. Older lists stay, for questions about older days."""
+    from app.commands.indices import import_members as read
+
+    read(file, index=index, start=start)
+
+
+@indices.command("list")
+def list_members() -> None:
+    """Show the lists that are known, with their dates and sources."""
+    from app.commands.indices import show_lists
+
+    show_lists()
 
 
 @cli.command()

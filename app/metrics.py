@@ -16,7 +16,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from app.domain.candles import Interval
-from app.domain.feeds import FeedState, FeedStatus, RequestBudget
+from app.domain.feeds import BreakerState, BreakerStatus, FeedState, FeedStatus, RequestBudget
 from app.domain.provenance import DataSource, QuoteOrigin
 from app.logs import OperationRecord
 
@@ -47,11 +47,15 @@ class ServiceState:
     now: datetime | None = None
     """The moment of the look."""
     feeds: Mapping[DataSource, FeedStatus] = field(default_factory=dict)
+    """The stream of each source, by its name."""
     streamed_instruments: int = 0
     """Instruments subscribed upstream."""
     session_authenticated: bool | None = None
     """Whether someone is logged in to Kite; None if the source is disabled."""
     budgets: Sequence[RequestBudget] = ()
+    """Of all sources: their endpoints have names of their own."""
+    breakers: Mapping[DataSource, Sequence[BreakerStatus]] = field(default_factory=dict)
+    """The circuits to the capabilities of each source, by its name."""
 
 
 class BoundedLabel:
@@ -158,6 +162,11 @@ class Metrics:
             endpoint = self._endpoint(budget.endpoint)
             self._budget_available.labels(endpoint).set(budget.available_now)
             self._budget_waiting.labels(endpoint).set(budget.waiting)
+        for source, circuits in state.breakers.items():
+            for circuit in circuits:
+                labels = source.value, circuit.capability
+                self._breaker_open.labels(*labels).set(circuit.state is BreakerState.OPEN)
+                self._breaker_half_open.labels(*labels).set(circuit.state is BreakerState.HALF_OPEN)
 
     def render(self) -> bytes:
         """The exposition text. Reads files of the process: call it in a worker thread."""
@@ -200,6 +209,9 @@ class Metrics:
         self._feed = self._gauge("feed_state", "1 for the present state of a stream", "source", "state")
         self._budget_available = self._gauge("request_budget_available", "Requests that could go now", "endpoint")
         self._budget_waiting = self._gauge("request_budget_waiting", "Calls that wait for budget", "endpoint")
+        circuit = "source", "capability"
+        self._breaker_open = self._gauge("breaker_open", "1 while a source is not asked, because it failed", *circuit)
+        self._breaker_half_open = self._gauge("breaker_half_open", "1 while one call sees if it is back", *circuit)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"kite_services_{name}", text, labels, registry=self.registry)

@@ -5,10 +5,10 @@ A Runtime comes in; checks for `/health/ready` and a ServiceState for `/metrics`
 
 from functools import partial
 
-from app.domain.feeds import FeedState
+from app.domain.feeds import FeedState, FeedStatus
 from app.http.health import Check, CheckResult
 from app.metrics import ServiceState
-from app.runtime import Runtime
+from app.parts import Runtime
 from app.store.migrate import is_migrated
 
 
@@ -43,15 +43,20 @@ async def _instruments(runtime: Runtime) -> CheckResult:
 
 
 async def _feed(runtime: Runtime) -> CheckResult:
-    (provider,) = runtime.providers.providers()
-    is_live = provider.state is FeedState.LIVE
-    reason = None if is_live else provider.message or provider.state.value
-    return CheckResult("feed", ok=True, degraded=not is_live, reason=reason)
+    """Kite's stream; that others stand in keeps prices coming, and is no reason not to log in."""
+    first, *others = runtime.providers.providers()
+    if first.state is FeedState.LIVE:
+        return CheckResult("feed", ok=True)
+    reason = first.message or first.state.value
+    standing_in = " and ".join(other.name for other in others if other.state is FeedState.LIVE)
+    if standing_in:
+        reason = f"{reason}; {standing_in} stands in"
+    return CheckResult("feed", ok=True, degraded=True, reason=reason)
 
 
 def service_state(runtime: Runtime, *, connections: int, running_operations: int) -> ServiceState:
     """Everything that the gauges show, as it is now."""
-    (provider,) = runtime.providers.providers()
+    providers = runtime.providers.providers()
     master = runtime.instruments.status
     return ServiceState(
         connections=connections,
@@ -60,8 +65,9 @@ def service_state(runtime: Runtime, *, connections: int, running_operations: int
         instruments=master.total,
         instruments_synced_at=master.synced_at,
         now=runtime.clock.now(),
-        feeds={provider.source: runtime.feed.status},
+        feeds={each.name: FeedStatus(each.state, each.since, each.message) for each in providers},
         streamed_instruments=runtime.feed.subscribed_instruments,
         session_authenticated=runtime.sessions.current().authenticated if runtime.sessions.configured else None,
-        budgets=provider.request_budgets,
+        budgets=[budget for each in providers for budget in each.request_budgets],
+        breakers={each.name: each.breakers for each in providers},
     )

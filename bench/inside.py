@@ -39,8 +39,9 @@ from app.http.origins import AllowedOrigins, Cors
 from app.http.request_ids import RequestIds
 from app.logs import configure_logs, secrets_of
 from app.main import Endpoints
+from app.parts import Runtime
 from app.ports import TickSink
-from app.runtime import Runtime, open_runtime
+from app.runtime import open_runtime
 from app.services.instruments.master import MasterRecord
 from app.services.instruments.service import RECORD
 from app.services.quotes.service import QuoteService

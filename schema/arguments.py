@@ -1,7 +1,7 @@
 """Arguments that several fields share, and their limits."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import strawberry
@@ -41,6 +41,15 @@ From = Annotated[
 To = Annotated[datetime | None, strawberry.argument(name="to", description="Last instant, exclusive; default now.")]
 Last = Annotated[int | None, strawberry.argument(description="The last N bars before `to`, 1 to 50000.")]
 IncludeForming = Annotated[bool, strawberry.argument(description="Whether the bar that is still open is part of it.")]
+Underlying = Annotated[
+    strawberry.ID, strawberry.argument(description="What the options are written on, as NSE:NIFTY 50 or NSE:INFY.")
+]
+Expiry = Annotated[
+    date | None, strawberry.argument(description="Last trading day of the options; default the nearest one.")
+]
+StrikesEachSide = Annotated[
+    int, strawberry.argument(description="Strikes above and below the one at the money, 1 to 60.")
+]
 JobId = Annotated[strawberry.ID, strawberry.argument(description="Id of a job, as its mutation gave it.")]
 ThrottleMs = Annotated[
     int, strawberry.argument(description="At most one update in this many milliseconds, 0 to 60000.")

@@ -1,19 +1,25 @@
 """Query: what can be asked. Each resolver names its service and hands the domain object over."""
 
 from collections.abc import Awaitable
+from datetime import date
 from typing import Annotated
 
 import strawberry
 
 from app.domain.candles import CandleSeries
+from app.domain.comparison import SourceComparison
 from app.domain.errors import MarketDataError
 from app.domain.feeds import KiteSession, ProviderStatus
-from app.domain.instruments import Exchange, Instrument
+from app.domain.instruments import Exchange, Instrument, bare_instrument, parse_instrument_id
 from app.domain.jobs import Job
+from app.domain.market_context import MarketContext
+from app.domain.options import OptionChain
 from app.domain.phases import MarketPhase
+from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
 from schema.arguments import (
     ExchangeArgument,
+    Expiry,
     From,
     Ids,
     IncludeForming,
@@ -22,16 +28,22 @@ from schema.arguments import (
     JobId,
     Last,
     MaxAgeMs,
+    StrikesEachSide,
     To,
+    Underlying,
     check_ids,
     check_max_age,
     find_each,
 )
+from schema.comparison import compare
 from schema.context import Info
 from schema.search import InstrumentConnection, search
 from schema.types.candles import CandleSeriesType
+from schema.types.comparison import SourceComparisonType
 from schema.types.instruments import InstrumentConnectionType, InstrumentFilterInput, InstrumentType
 from schema.types.jobs import JobType
+from schema.types.market_context import MarketContextType
+from schema.types.options import OptionChainType
 from schema.types.phases import MarketPhaseType
 from schema.types.providers import KiteSessionType, ProviderStatusType, ServerInfo, ServerInfoType
 from schema.types.quotes import QuoteType
@@ -89,10 +101,14 @@ class Query:
         info: Info,
         id: InstrumentId,  # noqa: A002 - the contract's name
         max_age_ms: MaxAgeMs = None,
+        source: Annotated[
+            DataSource | None,
+            strawberry.argument(description="Ask this source alone: KITE or YAHOO, also where both are simulated."),
+        ] = None,
     ) -> Quote | Awaitable[Quote]:
         """The price of one instrument, batched with every other of the operation."""
         check_max_age(max_age_ms)
-        return info.context.prices.one(info.context.instrument(id), max_age_ms)
+        return info.context.prices_of(source).one(info.context.instrument(id), max_age_ms)
 
     @strawberry.field(
         graphql_type=list[QuoteType | None],
@@ -134,6 +150,52 @@ class Query:
             cost=context.cost,
         )
         return context.deliver(series)
+
+    @strawberry.field(
+        graphql_type=SourceComparisonType,
+        description="The price of one instrument at every source that has it, and how far they lie apart.",
+    )
+    async def compare_sources(self, info: Info, id: InstrumentId) -> SourceComparison:  # noqa: A002 - as everywhere
+        """What each source says of one instrument."""
+        return await compare(info.context, info.context.instrument(id))
+
+    @strawberry.field(
+        graphql_type=OptionChainType,
+        description="The options of one expiry around the strike at the money, with volatilities and greeks.",
+    )
+    async def option_chain(
+        self, info: Info, underlying: Underlying, expiry: Expiry = None, strikes_each_side: StrikesEachSide = 15
+    ) -> OptionChain:
+        """The chain of an underlying."""
+        context = info.context
+        return await context.services.options.chain(
+            underlying, expiry=expiry, strikes_each_side=strikes_each_side, cost=context.cost
+        )
+
+    @strawberry.field(
+        graphql_type=MarketContextType,
+        description="What the market is doing, with its evidence; the same for everybody within a second.",
+    )
+    async def market_context(self, info: Info) -> MarketContext:
+        """The context of this second."""
+        return await info.context.services.market.context(info.context.cost)
+
+    @strawberry.field(
+        graphql_type=list[InstrumentType],
+        description="The members of an index on a day, in the order of the dated list that holds then. Of a member "
+        "that is not listed any more only id, exchange and symbol are known.",
+    )
+    async def index_constituents(
+        self,
+        info: Info,
+        index: Annotated[strawberry.ID, strawberry.argument(description="The index, as NSE:NIFTY 50.")],
+        as_of: Annotated[date | None, strawberry.argument(description="The day; default today, in India.")] = None,
+    ) -> list[Instrument]:
+        """The members of an index on a day."""
+        services = info.context.services
+        membership = await services.members.membership(index, as_of)
+        found = ((member, services.instruments.find(member)) for member in membership.members)
+        return [known or bare_instrument(*parse_instrument_id(member)) for member, known in found]
 
     @strawberry.field(graphql_type=MarketPhaseType, description="What an exchange is doing now, by the calendar.")
     def market_phase(self, info: Info, exchange: ExchangeArgument = Exchange.NSE) -> MarketPhase:

@@ -11,6 +11,8 @@ from app.domain.errors import InvalidInput, MarketDataError
 from app.domain.feeds import ProviderStatus
 from app.domain.instruments import Exchange, Instrument
 from app.domain.jobs import Job
+from app.domain.market_context import MarketContext
+from app.domain.options import OptionChain
 from app.domain.phases import MarketPhase
 from app.domain.ticks import Cursor
 from app.domain.updates import QuoteUpdate, Rejection, TickBatch
@@ -18,11 +20,14 @@ from app.services.phase_changes import phase_changes
 from schema.arguments import (
     MAX_SUBSCRIBED_IDS,
     ExchangeArgument,
+    Expiry,
     Ids,
     InstrumentId,
     IntervalArgument,
     JobId,
+    StrikesEachSide,
     ThrottleMs,
+    Underlying,
     check_ids,
     check_throttle,
     find_each,
@@ -31,6 +36,8 @@ from schema.context import Info, RequestContext
 from schema.selection import required_mode
 from schema.types.candles import CandleSeriesType
 from schema.types.jobs import JobType
+from schema.types.market_context import MarketContextType
+from schema.types.options import OptionChainType
 from schema.types.phases import MarketPhaseType
 from schema.types.providers import ProviderStatusType
 from schema.types.updates import QuoteUpdateType, TickBatchType
@@ -129,6 +136,43 @@ class Subscription:
         async with aclosing(changes):
             async for phase in changes:
                 yield phase
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[MarketContextType, None],
+        description="The market's context: at once, then anew at most once in `throttleMs`, and once a second at most.",
+    )
+    async def market_context(self, info: Info, throttle_ms: ThrottleMs = 5_000) -> AsyncGenerator[MarketContext, None]:
+        """Contexts as they are computed, until the client leaves."""
+        check_throttle(throttle_ms)
+        contexts = info.context.services.market.updates(throttle_ms / 1000, info.context.cost)
+        async with aclosing(contexts):
+            async for context in contexts:
+                yield context
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[OptionChainType, None],
+        description="The chain at once, then whenever one of its prices has changed, twice a second at most.",
+    )
+    async def option_chain(
+        self,
+        info: Info,
+        underlying: Underlying,
+        expiry: Expiry = None,
+        strikes_each_side: StrikesEachSide = 15,
+        throttle_ms: ThrottleMs = 1_000,
+    ) -> AsyncGenerator[OptionChain, None]:
+        """Chains as their prices change, until the client leaves."""
+        check_throttle(throttle_ms)
+        chains = info.context.services.options.updates(
+            underlying,
+            expiry=expiry,
+            strikes_each_side=strikes_each_side,
+            throttle=throttle_ms / 1000,
+            cost=info.context.cost,
+        )
+        async with aclosing(chains):
+            async for chain in chains:
+                yield chain
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[JobType, None],

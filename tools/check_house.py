@@ -17,6 +17,7 @@ LONGEST_FILE = 400
 EMPTY_WORDS = re.compile(r"(?:Manager|Helper|Utils?|Processor)$|^(?:helpers?|utils?|managers?)$")
 """Names that say nothing about what a thing is."""
 WITHOUT_PREFIX = re.compile(r"^get_(?!type_hints|event_loop|source$)")
+"""But for names that Python itself calls: `get_source` is how tracebacks ask a module's loader."""
 # A class of one letter keeps each pattern from finding itself in this file.
 BANNED = {
     "the address of a package registry": re.compile(r"pyp[i]\.org|pythonhoste[d]\.org|registry\.npm[j]s|npmj[s]\.org"),

@@ -18,7 +18,8 @@ def rows() -> str:
     lines = []
     for name, field in Settings.model_fields.items():
         default = field.get_default()
-        shown = "" if default in (None, "", PydanticUndefined) or "Secret" in type(default).__name__ else f"`{default}`"
+        listed = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        shown = "" if default in (None, "", PydanticUndefined) or "Secret" in type(default).__name__ else f"`{listed}`"
         lines.append(f"| `{name.upper()}` | {shown} | {field.description} |\n")
     return "".join(lines)
 

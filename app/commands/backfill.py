@@ -56,7 +56,7 @@ def backfill(ids: Sequence[str], *, interval: str, start: str, end: str | None) 
         refuse(str(error))
     settings = load_settings()
     secrets = start_logs(settings.model_copy(update={"log_level": "ERROR"}), interactive=True)
-    settings = require_source(settings)
+    settings = require_source(settings, ids)
     prepare(settings)
     filling = anyio.run(_run, settings, secrets, asked)
     if filling.failure:
@@ -138,8 +138,9 @@ class Filling:
         base = Interval.DAY if interval in MERGED else interval
         found = []
         for instrument_id in self._asked.ids[:SHOWN]:
-            coverage = await library.candles.coverage(instrument_id, base, span)
-            still = await library.history.requests_for(library.instruments.require(instrument_id), interval, span)
+            instrument = library.instruments.require(instrument_id)
+            coverage = await library.history.stored(instrument, base, span)
+            still = await library.history.requests_for(instrument, interval, span)
             found.append(Stored(instrument_id, joined([known.span for known in coverage], span), still))
         return found
 

@@ -56,13 +56,15 @@ def candles(  # noqa: PLR0913 - the options of the command
         refuse(str(error))
     settings = load_settings()
     secrets = start_logs(settings.model_copy(update={"log_level": "ERROR"}), interactive=True)
-    settings = require_source(settings)
+    settings = require_source(settings, [instrument_id])
     prepare(settings)
     try:
         series = anyio.run(with_library, settings, secrets, asked)
     except MarketDataError as error:
         refuse(remedy(error), code=FAILED)
     write(series, shape)
+    if series.fallback_reason is not None:
+        typer.echo(f"note: another source answered, because of {series.fallback_reason}", err=True)
     if series.problem is not None:
         refuse(f"not all bars could be had: {series.problem}", code=FAILED)
 

@@ -18,9 +18,10 @@ from app.domain.calendar_data import CalendarError
 from app.domain.errors import MarketDataError
 from app.domain.provenance import DataSource
 from app.domain.time import ist_date
+from app.joining import kite_config, load_configured_calendar, yahoo_config
 from app.ports import Clock
 from app.providers.kite.adapter import build_kite
-from app.runtime import WORLD, kite_config, load_configured_calendar
+from app.runtime import WORLD
 from app.settings import Settings
 from app.store.address import DatabaseAddress, default_database_url, parse_database_url
 from app.store.engine import Database, open_database
@@ -123,7 +124,7 @@ async def look_at_database(settings: Settings, clock: Clock) -> list[Finding]:
 
 async def _contents(settings: Settings, clock: Clock, database: Database) -> list[Finding]:
     world = await SqlSettingStore(database, clock).get(WORLD)
-    ours = "simulated" if settings.source is DataSource.SANDBOX else "real"
+    ours = "simulated" if settings.world is DataSource.SANDBOX else "real"
     if world not in (None, ours):
         remedy = "use another DATA_DIR or DATABASE_URL for each world"
         return [Finding("world", Level.FAIL, f"the database holds {world} data, the source is {ours}", remedy)]
@@ -169,6 +170,26 @@ async def look_at_kite(settings: Settings, _clock: Clock) -> list[Finding]:
     return [Finding("Kite", Level.OK, f"{settings.kite_api_url} answers (HTTP {answer.status_code})")]
 
 
+async def look_at_yahoo(settings: Settings, _clock: Clock) -> list[Finding]:
+    """Whether there is a Yahoo in this world, and its address answers at all, whatever it says."""
+    if not settings.yahoo_api_url:
+        return [Finding("Yahoo", Level.OK, "DISABLED, YAHOO_API_URL is empty")]
+    if not settings.has_yahoo:
+        text = f"{settings.yahoo_source}, {settings.yahoo_api_url}: DISABLED beside {settings.kite_api_url}"
+        remedy = "set YAHOO_API_URL and YAHOO_STREAM_URL to the same world as Kite's addresses"
+        return [Finding("Yahoo", Level.WARN, text, remedy)]
+    yahoo_config(settings)
+    label = f"{settings.yahoo_source}, {settings.yahoo_api_url}"
+    try:
+        async with httpx.AsyncClient(timeout=7.0, trust_env=False) as client:
+            answer = await client.get(settings.yahoo_api_url)
+    except httpx.HTTPError as error:
+        level = Level.WARN if settings.kite_api_key else Level.FAIL
+        remedy = "check the network and YAHOO_API_URL; without it there are no world markets, and nobody stands in"
+        return [Finding("Yahoo", level, f"{label}: {type(error).__name__}", remedy)]
+    return [Finding("Yahoo", Level.OK, f"{label} answers (HTTP {answer.status_code})")]
+
+
 async def look_at_ports(settings: Settings, _clock: Clock) -> list[Finding]:
     """Whether the ports are free, or held by a service of ours, which then tells how it is."""
     fault = port_fault(settings.service_host, settings.service_port, "SERVICE_PORT")
@@ -212,6 +233,7 @@ CHECKS: dict[str, Check] = {
     "data": look_at_data_dir,
     "database": look_at_database,
     "Kite": look_at_kite,
+    "Yahoo": look_at_yahoo,
     "session": look_at_session,
     "port": look_at_ports,
     "calendar": look_at_calendar,

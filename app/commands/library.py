@@ -1,4 +1,4 @@
-"""History for a command: the store, the source behind it, and nothing that stays live.
+"""History for a command: the store, the sources behind it, and nothing that stays live.
 
 Settings come in; a Library goes to the work of a command. The service may run on the same database meanwhile: both
 store whole spans, so neither disturbs the other.
@@ -13,16 +13,18 @@ from anyio import to_thread
 
 from app.clock import SystemClock
 from app.domain.errors import LoginRequired, MarketDataError
-from app.ports import CandleStore, Clock
+from app.joining import join_history, join_instruments, kite_config, load_configured_calendar, yahoo_config
+from app.parts import Store
+from app.ports import Clock
 from app.providers.kite.adapter import Kite, build_kite
+from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.redaction import Secrets
-from app.runtime import Store, kite_config, load_configured_calendar, open_store, require_world
-from app.services.history.service import HistoryService
+from app.runtime import open_store, require_world
+from app.services.history.routed import RoutedHistory
 from app.services.instruments.service import InstrumentService
 from app.services.phases import PhaseService
 from app.settings import Settings
-from app.store.candles import SqlCandleStore
-from app.store.instruments import SqlInstrumentStore
+from app.sources import join_sources
 from app.store.sessions import SqlSessionStore
 
 T = TypeVar("T")
@@ -33,8 +35,7 @@ class Library:
     """What a command reads history with."""
 
     instruments: InstrumentService
-    history: HistoryService
-    candles: CandleStore
+    history: RoutedHistory
     clock: Clock
 
 
@@ -45,19 +46,22 @@ async def with_library(settings: Settings, secrets: Secrets, work: Callable[[Lib
     """
     clock = SystemClock()
     async with open_store(settings, clock) as store:
-        await require_world(store.settings, settings.source)
+        await require_world(store.settings, settings.world)
         kite = await to_thread.run_sync(lambda: build_kite(kite_config(settings), clock=clock))
+        yahoo = build_yahoo(yahoo_config(settings), clock=clock) if settings.has_yahoo else None
         try:
             grant = await SqlSessionStore(store.database, store.sealer, clock).load()
             secrets.add(grant.access_token if grant else None)
             kite.tokens.replace(grant.access_token if grant else None)
-            library = await to_thread.run_sync(_join, settings, store, kite, clock)
+            library = await to_thread.run_sync(_join, settings, store, kite, yahoo, clock)
             await library.instruments.load()
-            if library.instruments.status.stale:
+            if library.instruments.status.stale and settings.kite_api_key:
                 await library.instruments.sync()
             return await _work_beside(library, work)
         finally:
             kite.close()
+            if yahoo is not None:
+                yahoo.close()
 
 
 def remedy(error: MarketDataError) -> str:
@@ -67,12 +71,18 @@ def remedy(error: MarketDataError) -> str:
     return f"{error.code}: {error.message}"
 
 
-def _join(settings: Settings, store: Store, kite: Kite, clock: Clock) -> Library:
+def _join(settings: Settings, store: Store, kite: Kite, yahoo: Yahoo | None, clock: Clock) -> Library:
     """Blocking, since the calendar is read."""
-    instruments = InstrumentService(SqlInstrumentStore(store.database, clock), kite.instruments, store.settings, clock)
+    instruments = join_instruments(store, kite, yahoo, clock)
     phases = PhaseService(load_configured_calendar(settings.calendar), instruments.has_derivatives)
-    candles = SqlCandleStore(store.database, clock)
-    return Library(instruments, HistoryService(kite.candles, candles, clock, phases), candles, clock)
+    sources = join_sources(
+        settings, kite=kite, kite_ticks=None, yahoo=yahoo, yahoo_ticks=None, clock=clock, on_change=_unseen
+    )
+    return Library(instruments, join_history(store, sources, phases, clock), clock)
+
+
+def _unseen() -> None:
+    """Nobody watches the circuits of a command."""
 
 
 async def _work_beside(library: Library, work: Callable[[Library], Awaitable[T]]) -> T:

@@ -36,7 +36,10 @@ READY_SECONDS = 15.0
 POLL_SECONDS = 0.1
 ALWAYS_OPEN = "always-open"
 CALENDARS = (ALWAYS_OPEN, "indian")
-KITE_SETTINGS = ("kite_api_key", "kite_api_secret", "kite_api_url", "kite_login_url", "kite_ticker_url")
+REPLACED = (
+    "kite_api_key", "kite_api_secret", "kite_api_url", "kite_login_url", "kite_ticker_url", "yahoo_api_url",
+    "yahoo_stream_url",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def run() -> None:
     check_ports(plan)
     console = Console()
     if plan.ignored:
-        console.print(f"[yellow]The sandbox takes the place of Kite:[/] {', '.join(plan.ignored)} not used.")
+        console.print(f"[yellow]The sandbox takes the place of Kite and Yahoo:[/] {', '.join(plan.ignored)} not used.")
     prepare(plan.settings)
     with alone_on_data(plan.settings), told_to_others(plan.settings):
         service = Service(plan.settings, create_app(plan.settings, secrets=secrets), listen(plan.settings))
@@ -86,10 +89,12 @@ def make_plan(settings: Settings) -> Plan:
             "kite_api_url": sandbox.url,
             "kite_login_url": f"{sandbox.url}/connect/login",
             "kite_ticker_url": f"ws://{LOOPBACK}:{sandbox.port}",
+            "yahoo_api_url": sandbox.url,
+            "yahoo_stream_url": f"ws://{LOOPBACK}:{sandbox.port}/streamer",
             "calendar": calendar,
         }
     )
-    ignored = [name.upper() for name in KITE_SETTINGS if name in settings.model_fields_set]
+    ignored = [name.upper() for name in REPLACED if name in settings.model_fields_set]
     return Plan(led, sandbox, ignored)
 
 

@@ -7,7 +7,7 @@ the token is sealed in the database, as ever.
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,11 +16,15 @@ import orjson
 
 from app.commands.ports import LOOPBACK
 from app.commands.start import refuse
+from app.domain.instruments import Exchange
 from app.settings import Settings
 
 NOTE = Path("sandbox", "running.json")
 """In DATA_DIR."""
-LED = ("kite_api_key", "kite_api_url", "kite_login_url", "kite_ticker_url", "calendar")
+LED = (
+    "kite_api_key", "kite_api_url", "kite_login_url", "kite_ticker_url", "yahoo_api_url", "yahoo_stream_url",
+    "calendar",
+)  # fmt: skip
 """Settings that `run` replaces by those of its sandbox."""
 ANSWER_SECONDS = 1.0
 """A sandbox on this machine accepts a connection within milliseconds, or is gone."""
@@ -56,15 +60,24 @@ def led_by_run(settings: Settings) -> Settings:
     return settings.model_copy(update=note) if note and _answers(note["kite_api_url"]) else settings
 
 
-def require_source(settings: Settings) -> Settings:
-    """The settings of a command that needs a source, as `led_by_run`; or the command ends with the remedy."""
+def require_source(settings: Settings, ids: Sequence[str] | None = None) -> Settings:
+    """The settings of a command that needs a source, as `led_by_run`; or the command ends with the remedy.
+
+    `ids`: what it is about; None: what only Kite has. Yahoo's own symbols need no Kite, nor does anything where
+    somebody chose a Yahoo by YAHOO_API_URL.
+    """
     led = led_by_run(settings)
-    if not led.kite_api_key:
+    if not led.kite_api_key and not (ids is not None and _is_of_yahoo(led, ids)):
         refuse(
             "there is no source: start `kite-services run` in another terminal with the same DATA_DIR "
             f"({settings.data_dir.absolute()}), or set KITE_API_KEY and log in to a `kite-services serve`"
         )
     return led
+
+
+def _is_of_yahoo(settings: Settings, ids: Sequence[str]) -> bool:
+    chosen = "yahoo_api_url" in settings.model_fields_set
+    return settings.has_yahoo and (chosen or all(each.startswith(f"{Exchange.YAHOO}:") for each in ids))
 
 
 def _read(path: Path) -> dict[str, str] | None:

@@ -16,7 +16,8 @@ from app.clock import SystemClock
 from app.commands.ports import port_fault
 from app.commands.start import refuse
 from app.domain.garbage import exempt_what_lives
-from app.runtime import MixedWorldsError, kite_config, load_configured_calendar, open_store, require_world
+from app.joining import kite_config, load_configured_calendar, yahoo_config
+from app.runtime import MixedWorldsError, open_store, require_world
 from app.server import Server, build_server
 from app.settings import EVERY_ADDRESS, Settings
 
@@ -97,15 +98,18 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, *, any_world: bool = False) -> None:
     """Open, migrate and check everything that lasts; or the command ends with what is wrong and the remedy. Blocks.
 
-    The server would find the same faults; here each is one line instead of a traceback.
+    The server would find the same faults; here each is one line instead of a traceback. `any_world`: the database may
+    hold real or simulated data, as for a command that asks no source.
     """
     try:
         load_configured_calendar(settings.calendar)
         kite_config(settings)
-        anyio.run(_open_once, settings)
+        if settings.has_yahoo:
+            yahoo_config(settings)
+        anyio.run(_open_once, settings, any_world)
     except (MixedWorldsError, ValueError) as error:
         refuse(str(error))
     except OSError as error:
@@ -114,6 +118,7 @@ def prepare(settings: Settings) -> None:
         refuse(f"DATABASE_URL: the database cannot be used ({type(error).__name__}); see `kite-services doctor`")
 
 
-async def _open_once(settings: Settings) -> None:
+async def _open_once(settings: Settings, any_world: bool) -> None:  # noqa: FBT001 - anyio.run passes no keywords
     async with open_store(settings, SystemClock()) as store:
-        await require_world(store.settings, settings.source)
+        if not any_world:
+            await require_world(store.settings, settings.world)

@@ -13,9 +13,10 @@ from app.commands.running import require_source
 from app.commands.serving import prepare
 from app.commands.start import FAILED, load_settings, refuse, start_logs
 from app.domain.errors import MarketDataError
+from app.joining import kite_config
 from app.ports import SyncReport
 from app.providers.kite.adapter import build_kite
-from app.runtime import kite_config, open_store, require_world
+from app.runtime import open_store, require_world
 from app.services.instruments.service import InstrumentService
 from app.settings import Settings
 from app.store.instruments import SqlInstrumentStore
@@ -41,7 +42,7 @@ async def fetch(settings: Settings) -> SyncReport:
     """What the sync did. Raises SourceError; then the last master is still there."""
     clock = SystemClock()
     async with open_store(settings, clock) as store:
-        await require_world(store.settings, settings.source)
+        await require_world(store.settings, settings.world)
         grant = await SqlSessionStore(store.database, store.sealer, clock).load()
         kite = await to_thread.run_sync(lambda: build_kite(kite_config(settings), clock=clock))
         try:

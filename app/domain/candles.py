@@ -133,6 +133,8 @@ class CandleSeries:
     """Spans inside the span without a bar where there is or may be one. Sorted, apart."""
     problem: str | None = None
     """Why something could not be fetched, as `CODE: message`; None if all that was asked for is there."""
+    fallback_reason: str | None = None
+    """Why the first choice of source did not answer; None when it did."""
 
     @property
     def count(self) -> int:

@@ -29,6 +29,8 @@ class MarketDataError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.is_remembered = False
+        """Raised again without asking anybody, as while a circuit is open: no request is behind it."""
 
     @property
     def extensions(self) -> dict[str, object]:
@@ -99,6 +101,8 @@ class RateLimited(SourceError):
     def __init__(self, message: str, *, retry_after_ms: int) -> None:
         super().__init__(message)
         self.retry_after_ms = retry_after_ms
+        self.is_our_own = False
+        """Our own budget held the request back, and not because the source had refused one: it says nothing of it."""
 
     @property
     def extensions(self) -> dict[str, object]:

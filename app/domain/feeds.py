@@ -49,11 +49,41 @@ class RequestBudget:
     """Calls that wait for budget."""
 
 
+class BreakerState(StrEnum):
+    """The state of the circuit to one capability of a source."""
+
+    CLOSED = "CLOSED"
+    """Calls go out."""
+    OPEN = "OPEN"
+    """The source failed repeatedly; calls are answered without it for a while."""
+    HALF_OPEN = "HALF_OPEN"
+    """One call is out to see whether it is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerStatus:
+    """The circuit to one capability of a source at this moment."""
+
+    capability: str
+    """quotes, candles or fundamentals."""
+    state: BreakerState
+    since: datetime
+    failures: int
+    """Failed calls in a row."""
+    retry_in_ms: int
+    """Milliseconds until one call is let through to see; 0 unless OPEN."""
+    problem: str | None
+    """The last failure as `CODE: message`; None after a success."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
     """Everything that a page or an operator wants to know of one source."""
 
+    name: DataSource
+    """KITE or YAHOO, also where it is simulated."""
     source: DataSource
+    """The label of its data."""
     state: FeedState
     since: datetime
     message: str | None
@@ -66,6 +96,8 @@ class ProviderStatus:
     """Ticks received, mean of the last 5 seconds."""
     last_tick_at: datetime | None
     request_budgets: tuple[RequestBudget, ...]
+    breakers: tuple[BreakerStatus, ...] = ()
+    """The circuits to its capabilities."""
 
 
 @dataclass(frozen=True, slots=True)

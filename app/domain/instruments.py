@@ -70,6 +70,28 @@ class Instrument:
     """ISO 4217."""
 
 
+def bare_instrument(
+    exchange: Exchange, symbol: str, *, kind: InstrumentKind = InstrumentKind.OTHER, currency: str = "INR"
+) -> Instrument:
+    """An instrument of which nothing is known but what its id says: no master has it."""
+    return Instrument(
+        id=f"{exchange}:{symbol}",
+        exchange=exchange,
+        symbol=symbol,
+        name=None,
+        kind=kind,
+        segment=None,
+        instrument_token=None,
+        exchange_token=None,
+        tick_size=None,
+        lot_size=None,
+        expiry=None,
+        strike=None,
+        underlying_id=None,
+        currency=currency,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class InstrumentFilter:
     """Narrows a search; None means any. Dates and strikes are inclusive."""

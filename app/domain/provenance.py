@@ -46,6 +46,12 @@ class Cost:
     from_cache: int = 0
     """Prices that were young enough to be answered from memory."""
 
+    def add(self, other: "Cost") -> None:
+        """Grow by another one."""
+        self.upstream_calls += other.upstream_calls
+        self.from_stream += other.from_stream
+        self.from_cache += other.from_cache
+
     def take(self) -> "Cost":
         """All of it, as a new Cost; this one is back at zero. So each event of a subscription tells its own part."""
         taken = Cost(self.upstream_calls, self.from_stream, self.from_cache)

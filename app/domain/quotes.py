@@ -1,7 +1,7 @@
 """The state of one instrument's price."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from app.domain.drafts import quick_replacer
@@ -76,6 +76,10 @@ class Quote:
     """The source's own clock for this value, UTC; None in modes that do not carry it."""
     fallback_reason: str | None = None
     """Why the first choice of source did not answer; None when it did."""
+    delayed_by: timedelta | None = None
+    """How far the source says that it is behind the exchange; None where it says nothing, or not at all."""
+    in_session: bool | None = None
+    """Whether the source said that the market traded then; None where it does not tell."""
 
 
 _with_limits = quick_replacer(Quote, "lower_circuit_limit", "upper_circuit_limit")
@@ -106,13 +110,18 @@ def carry_over(new: Quote, old: Quote | None) -> Quote:
     return _with_limits(new, old.lower_circuit_limit, old.upper_circuit_limit)
 
 
-def freshness_of(age_ms: int, *, streaming: bool, market_open: bool | None, limits: QuoteLimits) -> Freshness:
-    """LIVE while its stream runs or while it is young; CLOSED out of session; else STALE.
+def freshness_of(
+    age_ms: int, *, streaming: bool, market_open: bool | None, limits: QuoteLimits, delayed: bool = False
+) -> Freshness:
+    """CLOSED out of session; DELAYED where the source says so; LIVE while its stream runs or it is young; else STALE.
 
-    `market_open` is None where the calendar does not know; then only stream and age decide.
+    `market_open` is None where neither calendar nor source knows. An old delayed quote is still DELAYED: its
+    `exchange_time` tells how old.
     """
     if market_open is False:
         return Freshness.CLOSED
+    if delayed:
+        return Freshness.DELAYED
     if streaming or age_ms <= limits.live_ms:
         return Freshness.LIVE
     return Freshness.STALE

@@ -70,16 +70,20 @@ class Lane:
         self._grants.append(now)
         return True
 
+    def is_paused(self, now: float) -> bool:
+        """Whether the source refused a request a moment ago."""
+        return now < self._paused_until
+
     def available(self, now: float) -> int:
         """Requests that could go out now, were nobody waiting."""
-        if now < self._paused_until:
+        if self.is_paused(now):
             return 0
         spent = sum(1 for at in self._grants if at + WINDOW_SECONDS > now)
         return self.allowance.per_second - spent
 
     def refuse(self, now: float) -> None:
         """Hold back: 1 s, twice as long each time it happens again, 10 s at most. A refusal in a pause is the same."""
-        if now < self._paused_until:
+        if self.is_paused(now):
             return
         calm = now - self._paused_until > CALM_SECONDS
         self._pause = FIRST_PAUSE_SECONDS if calm else min(2 * self._pause, LONGEST_PAUSE_SECONDS)
@@ -160,5 +164,7 @@ def _check(endpoint: str, lane: Lane, now: float, *, ahead: int, deadline: float
             f"the source's budget of {lane.allowance.per_second} {endpoint} requests a second is spent for the "
             f"next {wait} ms; ask again then, or ask for less"
         )
-        raise RateLimited(msg, retry_after_ms=wait)
+        error = RateLimited(msg, retry_after_ms=wait)
+        error.is_our_own = not lane.is_paused(now)
+        raise error
     return due

@@ -1,7 +1,8 @@
 """The sandbox exchange as one ASGI application.
 
 Comes in: settings, a clock and a market. Goes out: a Starlette application that speaks Kite Connect v3 on one port:
-REST, login pages, the ticker at every WebSocket path, and the control endpoint. Served by `app.sandbox.serve`.
+REST, login pages, the ticker at every WebSocket path but Yahoo's, and the control endpoint; and beside it what Yahoo
+has of the same market. Served by `app.sandbox.serve`.
 """
 
 from collections.abc import AsyncIterator
@@ -32,6 +33,8 @@ from app.sandbox.sessions import Sessions, read_sessions
 from app.sandbox.settings import SandboxSettings
 from app.sandbox.ticker import Ticker
 from app.sandbox.traffic import Traffic
+from app.sandbox.yahoo.errors import YahooError, answer_yahoo_error
+from app.sandbox.yahoo.yahoo import Yahoo
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Sandbox:
     sessions: Sessions
     ticker: Ticker
     traffic: Traffic
+    yahoo: Yahoo
 
 
 async def _root(_request: Request) -> Response:
@@ -57,7 +61,10 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
     admission = Admission(sessions, RateLimits(settings.rate_limits, clock))
     prices = PriceDesk(market, faults)
     ticker = Ticker(settings, clock=clock, prices=prices, sessions=sessions, faults=faults, traffic=traffic)
-    control = Control(settings, faults=faults, prices=prices, sessions=sessions, ticker=ticker, traffic=traffic)
+    yahoo = Yahoo(settings, clock=clock, market=market, faults=faults, traffic=traffic)
+    control = Control(
+        settings, faults=faults, prices=prices, sessions=sessions, ticker=ticker, traffic=traffic, yahoo=yahoo
+    )
     routes: list[BaseRoute] = [
         Route("/", _root, methods=["GET"]),
         *LoginPages(settings, sessions).routes(),
@@ -66,6 +73,7 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
         *HistoryEndpoint(admission, market, clock).routes(),
         *InstrumentEndpoints(admission, InstrumentDumps(settings, market, clock)).routes(),
         *control.routes(),
+        *yahoo.routes(),
         WebSocketRoute("/{path:path}", ticker.endpoint),
     ]
     application = Starlette(
@@ -73,20 +81,22 @@ def build_sandbox(settings: SandboxSettings, *, clock: Clock, market: Market) ->
         middleware=[Middleware(Gate, faults=faults, traffic=traffic, max_url_bytes=settings.max_url_bytes)],
         exception_handlers={
             KiteError: answer_kite_error,
+            YahooError: answer_yahoo_error,
             HTTPException: answer_http_exception,
             Exception: answer_crash,
         },
         lifespan=_lifespan,
     )
-    application.state.sandbox = Sandbox(settings, control, faults, sessions, ticker, traffic)
+    application.state.sandbox = Sandbox(settings, control, faults, sessions, ticker, traffic, yahoo)
     return application
 
 
 @asynccontextmanager
 async def _lifespan(application: Starlette) -> AsyncIterator[None]:
-    """Own the ticker's clockwork while the server runs."""
+    """Own the ticker's clockwork and Yahoo's stream while the server runs."""
     sandbox: Sandbox = application.state.sandbox
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sandbox.ticker.clockwork.run)
+        tasks.start_soon(sandbox.yahoo.stream.run)
         yield
         tasks.cancel_scope.cancel()

@@ -13,12 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.sandbox.envelope import KiteError, success
-from app.sandbox.faults import STANDING, BadFault, Fault, Faults, parse_fault
+from app.sandbox.faults import STANDING, YAHOO, BadFault, Fault, Faults, parse_fault
 from app.sandbox.prices import PriceDesk
 from app.sandbox.sessions import Sessions
 from app.sandbox.settings import SandboxSettings
 from app.sandbox.ticker import Ticker
 from app.sandbox.traffic import Traffic
+from app.sandbox.yahoo.yahoo import Yahoo
 
 MAX_BODY_BYTES = 1024 * 1024
 """A fault has a hundred bytes, a text message at most some thousand."""
@@ -40,7 +41,7 @@ async def _json(request: Request) -> Any:
 class Control:
     """The levers of one sandbox."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the levers of every part of the sandbox meet here
         self,
         settings: SandboxSettings,
         *,
@@ -49,6 +50,7 @@ class Control:
         sessions: Sessions,
         ticker: Ticker,
         traffic: Traffic,
+        yahoo: Yahoo,
     ) -> None:
         self._settings = settings
         self._prices = prices
@@ -56,6 +58,7 @@ class Control:
         self._sessions = sessions
         self._ticker = ticker
         self._traffic = traffic
+        self._yahoo = yahoo
 
     def routes(self) -> list[Route]:
         """Everything under `/sandbox`."""
@@ -84,12 +87,12 @@ class Control:
 
         Raises BadFault for an instrument that is not listed.
         """
-        token = None if fault.instrument is None else self._prices.token_of(fault.instrument)
-        if fault.instrument is not None and token is None:
-            raise BadFault(f"{fault.instrument[:40]!r} is not listed; write EXCHANGE:SYMBOL, for example NSE:INFY")
+        token = self._check_instrument(fault)
         if fault.kind in STANDING:
             self._faults.add(fault)
             return 0
+        if fault.kind.startswith(YAHOO):
+            return self._yahoo.inflict(fault)
         if fault.kind == "stall_socket":
             return self._ticker.stall(fault.count, fault.seconds)
         if fault.kind == "drop_socket":
@@ -98,10 +101,24 @@ class Control:
             return await self._sessions.end_all()
         return await self._ticker.clockwork.burst(fault.count or DEFAULT_BURST, token)
 
+    def _check_instrument(self, fault: Fault) -> int | None:
+        """The token of the fault's instrument, if it has one of Kite's."""
+        if fault.instrument is None:
+            return None
+        if fault.kind.startswith(YAHOO):
+            if not self._yahoo.knows(fault.instrument):
+                raise BadFault(f"{fault.instrument[:40]!r} is no symbol of Yahoo's; write it as INFY.NS or ^NSEI")
+            return None
+        token = self._prices.token_of(fault.instrument)
+        if token is None:
+            raise BadFault(f"{fault.instrument[:40]!r} is not listed; write EXCHANGE:SYMBOL, for example NSE:INFY")
+        return token
+
     async def clear_faults(self, _request: Request) -> Response:
         """Nothing is wrong any more; dead sessions stay dead."""
         self._faults.clear()
         self._ticker.unstall()
+        self._yahoo.stream.unstall()
         return success({"faults": []})
 
     async def list_faults(self, _request: Request) -> Response:
@@ -128,6 +145,10 @@ class Control:
                 "packets_sent": self._ticker.clockwork.packets_sent,
                 "rounds": self._ticker.clockwork.rounds,
                 "sockets_dropped_slow": self._ticker.dropped_slow,
+                "yahoo_sockets": [
+                    {"subscribed": len(socket.symbols), "stalled": socket.stalled, "frames": socket.frames_sent}
+                    for socket in self._yahoo.stream.sockets()
+                ],
                 "sessions": len(self._sessions),
                 "faults": self._faults.listed(),
             }

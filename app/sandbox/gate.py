@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.sandbox.envelope import failure
-from app.sandbox.faults import Fault, Faults
-from app.sandbox.traffic import Seen, Traffic, endpoint_class
+from app.sandbox.faults import DELAYS, YAHOO_ANSWERS, Fault, Faults
+from app.sandbox.traffic import Seen, Traffic, endpoint_class, instruments_asked
+from app.sandbox.yahoo.faults import yahoo_fault_answer
 
 CONTROL_PREFIX = "/sandbox"
 _NGINX_414 = (
@@ -26,6 +27,8 @@ _NGINX_502 = (
 
 def fault_answer(fault: Fault) -> Response:
     """The answer that a fault gives in place of the sandbox."""
+    if fault.kind in YAHOO_ANSWERS:
+        return yahoo_fault_answer(fault)
     if fault.kind == "http_error":
         kind = "NetworkException" if fault.status in {502, 503, 504} else "GeneralException"
         return failure(fault.status, "Simulated fault of the sandbox", kind)
@@ -50,7 +53,7 @@ async def struck(faults: Faults, path: str) -> Response | None:
     """Wait out a latency that hits the path, then the answer of a fault that hits it, if there is one."""
     answer = None
     for fault in faults.hitting(path):
-        if fault.kind == "latency":
+        if fault.kind in DELAYS:
             await anyio.sleep(fault.seconds or 0.0)
         else:
             answer = fault_answer(fault)
@@ -96,5 +99,5 @@ class Gate:
         path: str = scope["path"]
         if path.startswith(CONTROL_PREFIX):
             return
-        asked = sum(field.startswith(b"i=") for field in scope["query_string"].split(b"&"))
+        asked = instruments_asked(scope["query_string"])
         self._traffic.count(Seen(endpoint_class(path), scope["method"], path[:200], asked, status))

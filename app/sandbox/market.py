@@ -17,7 +17,7 @@ What is kept here is memory of answers (the session so far of each instrument, t
 The sandbox's servers call it, from one thread or several.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -30,26 +30,24 @@ from app.sandbox.rules import build_spots
 from app.sandbox.session import SessionSoFar, advance, begin
 from app.sandbox.shapes import Bar, Level, Snapshot
 from app.sandbox.snapshots import ORIGIN, build_snapshot
-from app.sandbox.spots import SLOTS
+from app.sandbox.spots import SLOTS, Spot
 from app.sandbox.universe import Listed, build_universe
 
-__all__ = ["Bar", "Level", "SimulatedMarket", "Snapshot", "TradingHours"]
+__all__ = ["Bar", "Level", "PathMarket", "SimulatedMarket", "Snapshot", "TradingHours"]
 
 CHUNK_DAYS = 16
 """Days of minutes computed at once: 23,040 numbers a column stay in the processor's cache."""
 
 
-class SimulatedMarket:
-    """Quotes and candles of every listed instrument at any instant."""
+class PathMarket:
+    """Quotes and candles, at any instant, of the instruments that it is given with their paths."""
 
-    def __init__(self, *, seed: int, calendar: TradingHours, today: date) -> None:
-        def trades(exchange: Exchange, day: date) -> bool:
-            return bool(calendar.trading_spans(_any_future(exchange), day, has_derivatives=False))
-
-        self.listed: tuple[Listed, ...] = build_universe(seed=seed, today=today, trades=trades)
+    def __init__(
+        self, listed: Sequence[Listed], spots: Mapping[str, Spot], calendar: TradingHours, *, seed: int
+    ) -> None:
+        self.listed: tuple[Listed, ...] = tuple(listed)
         self.by_token: Mapping[int, Listed] = {row.instrument.instrument_token or 0: row for row in self.listed}
         self.by_key: Mapping[str, Listed] = {row.instrument.id: row for row in self.listed}
-        spots = build_spots(seed)
         self._processes = {token: build_process(row, spots, seed=seed) for token, row in self.by_token.items()}
         self._sessions = Sessions(calendar)
         self._tape = Tape()
@@ -146,6 +144,17 @@ class SimulatedMarket:
         volume = process.flow.traded(forming.minute, forming.slot) if process.flow else 0
         ends = (int(whole.open[-1]), forming.high, forming.low, forming.last, volume, int(whole.interest[-1]))
         return Columns(*(np.append(column[:-1], end) for column, end in zip(whole, ends, strict=True)))
+
+
+class SimulatedMarket(PathMarket):
+    """The Indian market: everything that is listed on a day."""
+
+    def __init__(self, *, seed: int, calendar: TradingHours, today: date) -> None:
+        def trades(exchange: Exchange, day: date) -> bool:
+            return bool(calendar.trading_spans(_any_future(exchange), day, has_derivatives=False))
+
+        listed = build_universe(seed=seed, today=today, trades=trades)
+        super().__init__(listed, build_spots(seed), calendar, seed=seed)
 
 
 def _any_future(exchange: Exchange) -> Instrument:

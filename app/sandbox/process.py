@@ -4,6 +4,7 @@
 minutes of each path, because thousands of options ask for the same ones; forgetting it changes no answer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -58,7 +59,7 @@ class Process:
         return self.flow is not None and self.flow.interest > 0
 
 
-def build_process(listed: Listed, spots: dict[str, Spot], *, seed: int) -> Process | None:
+def build_process(listed: Listed, spots: Mapping[str, Spot], *, seed: int) -> Process | None:
     """The process of an instrument; None for the one that never trades."""
     instrument = listed.instrument
     if instrument.id == NEVER_TRADED:

@@ -49,5 +49,9 @@ class SandboxSettings:
     """Instruments that one socket may subscribe to."""
     max_outbox_bytes: int = 4 * 1024 * 1024
     """Unsent bytes after which a socket that does not read is dropped: about four seconds of a full load."""
+    yahoo_delay_seconds: float | None = None
+    """How late all of Yahoo's prices are; None: each as its exchange has it, 15 minutes in India."""
+    yahoo_stream_seconds: float = 1.0
+    """Time between two looks at the market for Yahoo's stream."""
     user_id: str = "AB1234"
     user_name: str = "Sandbox User"

@@ -16,7 +16,17 @@ _CLASS_BY_PREFIX = (
     ("/session", "session"),
     ("/user", "profile"),
     ("/connect", "login"),
+    ("/v7/finance/quote", "yahoo_quote"),
+    ("/v8/finance/chart", "yahoo_chart"),
+    ("/v10/finance/quoteSummary", "yahoo_summary"),
+    ("/v1/finance/search", "yahoo_search"),
+    ("/v1/test/getcrumb", "yahoo_crumb"),
+    ("/fc", "yahoo_cookie"),
+    ("/guce", "yahoo_cookie"),
+    ("/consent", "yahoo_cookie"),
+    ("/streamer", "yahoo_stream"),
 )
+_PATHS_WITH_A_NAME = ("/instruments/historical", "/v8/finance/chart", "/v10/finance/quoteSummary")
 _MAX_ROUTES = 200
 """Different paths counted by name; a scan of unknown paths must not fill the memory."""
 
@@ -26,11 +36,13 @@ class Seen:
     """One request."""
 
     endpoint: str
-    """quote, historical, instruments, session, profile, login, ticker (an upgrade) or unknown."""
+    """quote, historical, instruments, session, profile, login, ticker (an upgrade), unknown, or one of Yahoo's:
+    yahoo_quote, yahoo_chart, yahoo_summary, yahoo_search, yahoo_crumb, yahoo_cookie, yahoo_stream (an upgrade).
+    """
     method: str
     path: str
     instruments: int
-    """How many `i=` the query had."""
+    """How many `i=` the query had, or symbols in Yahoo's `symbols=`."""
     status: int
 
 
@@ -39,8 +51,22 @@ def endpoint_class(path: str) -> str:
     return next((name for prefix, name in _CLASS_BY_PREFIX if path.startswith(prefix)), "unknown")
 
 
+def is_yahoo(path: str) -> bool:
+    """Whether a path is one of Yahoo's."""
+    return endpoint_class(path).startswith("yahoo_")
+
+
+def instruments_asked(query: bytes) -> int:
+    """How many instruments a raw query names."""
+    fields = query.split(b"&")
+    symbols = next((field for field in fields if field.startswith(b"symbols=") and len(field) > len(b"symbols=")), None)
+    if symbols is not None:
+        return symbols.replace(b"%2C", b",").replace(b"%2c", b",").count(b",") + 1
+    return sum(field.startswith(b"i=") for field in fields)
+
+
 def _route(path: str) -> str:
-    return "/instruments/historical" if path.startswith("/instruments/historical/") else path
+    return next((prefix for prefix in _PATHS_WITH_A_NAME if path.startswith(f"{prefix}/")), path)
 
 
 class Traffic:

@@ -4,7 +4,7 @@ Comes in: the live feed, the Kite session, the request budgets. Goes out: Provid
 Called by the `providers` query and subscription; the runtime owns `run()`.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -12,8 +12,9 @@ from typing import Protocol
 import anyio
 
 from app.domain.changes import ChangeSignal
-from app.domain.feeds import FeedState, FeedStatus, KiteSession, ProviderStatus
+from app.domain.feeds import BreakerStatus, FeedState, FeedStatus, KiteSession, ProviderStatus
 from app.domain.provenance import DataSource
+from app.domain.rates import RateMeter
 from app.ports import Changes, Clock, RequestBudgets
 from app.services.kite_login.sessions import SessionState
 
@@ -81,6 +82,109 @@ class SessionView(Changes, Protocol):
         ...
 
 
+class StreamView(Changes, Protocol):
+    """A stream beside Kite's as the board sees it."""
+
+    @property
+    def status(self) -> FeedStatus:
+        """Its own state."""
+        ...
+
+    @property
+    def packets(self) -> int:
+        """Packets received since the start."""
+        ...
+
+    @property
+    def subscribed_instruments(self) -> int:
+        """Instruments that it was asked to carry."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Instruments that it can carry."""
+        ...
+
+    @property
+    def last_tick_at(self) -> datetime | None:
+        """When its newest price was received."""
+        ...
+
+
+Breakers = Callable[[DataSource], tuple[BreakerStatus, ...]]
+
+
+def no_breakers(_: DataSource) -> tuple[BreakerStatus, ...]:
+    """A source without circuits."""
+    return ()
+
+
+class RatedStream:
+    """One stream of several, with the rate of its own ticks: a FeedView."""
+
+    def __init__(self, stream: StreamView, clock: Clock) -> None:
+        self.changes = stream.changes
+        self.capacity = stream.capacity
+        self._stream = stream
+        self._clock = clock
+        self._rate = RateMeter()
+
+    @property
+    def status(self) -> FeedStatus:
+        """Its own state."""
+        return self._stream.status
+
+    @property
+    def subscribed_instruments(self) -> int:
+        """Instruments that it was asked to carry."""
+        return self._stream.subscribed_instruments
+
+    @property
+    def ticks_per_second(self) -> float:
+        """Ticks received, mean of the last 5 seconds."""
+        return self._rate.per_second(self._clock.monotonic(), self._stream.packets)
+
+    @property
+    def last_tick_at(self) -> datetime | None:
+        """When its newest price was received."""
+        return self._stream.last_tick_at
+
+    async def run(self) -> None:
+        """Measure the rate until cancelled."""
+        while True:
+            self._rate.sample(self._clock.monotonic(), self._stream.packets)
+            await anyio.sleep(FIGURES_SECONDS)
+
+
+class SecondSource:
+    """A source that needs no login: its stream, its budgets, its circuits."""
+
+    def __init__(self, name: DataSource, source: DataSource, stream: RatedStream, budgets: RequestBudgets) -> None:
+        self.name = name
+        self.stream = stream
+        self._source = source
+        self._budgets = budgets
+
+    def status(self, breakers: tuple[BreakerStatus, ...]) -> ProviderStatus:
+        """Its state at this moment."""
+        stream, status = self.stream, self.stream.status
+        return ProviderStatus(
+            name=self.name,
+            source=self._source,
+            state=status.state,
+            since=status.since,
+            message=status.message,
+            login_url=None,
+            session_expires_at=None,
+            subscribed_instruments=stream.subscribed_instruments,
+            instrument_capacity=stream.capacity,
+            ticks_per_second=stream.ticks_per_second,
+            last_tick_at=stream.last_tick_at,
+            request_budgets=self._budgets.status(),
+            breakers=breakers,
+        )
+
+
 class ProviderBoard:
     """The state of every source, joined from those who know it.
 
@@ -88,10 +192,29 @@ class ProviderBoard:
     every listener at once while `run()` runs; changes that a slow listener missed are merged.
     """
 
-    def __init__(
-        self, source: DataSource, feed: FeedView, sessions: SessionView, budgets: RequestBudgets, clock: Clock
+    def __init__(  # noqa: PLR0913 - Kite's parts, and what is beside it by keyword
+        self,
+        source: DataSource,
+        feed: FeedView,
+        sessions: SessionView,
+        budgets: RequestBudgets,
+        clock: Clock,
+        *,
+        second: SecondSource | None = None,
+        breakers: Breakers = no_breakers,
+        circuits: Changes | None = None,
+        rated: Sequence[RatedStream] = (),
     ) -> None:
+        """The feed, the session and the budgets are Kite's.
+
+        `breakers`: the circuits of a source, by its name; `circuits`: when one of them opens or closes. `rated`: the
+        streams whose rate is measured here.
+        """
         self._source = source
+        self._second = second
+        self._breakers = breakers
+        self._circuits = circuits
+        self._rated = rated
         self._feed = feed
         self._sessions = sessions
         self._budgets = budgets
@@ -100,7 +223,8 @@ class ProviderBoard:
 
     def providers(self) -> tuple[ProviderStatus, ...]:
         """The state of every source at this moment."""
-        return (self._kite(),)
+        second = self._second
+        return (self._kite(),) if second is None else (self._kite(), second.status(self._breakers(second.name)))
 
     async def updates(self, throttle: float = FIGURES_SECONDS) -> AsyncGenerator[tuple[ProviderStatus, ...], None]:
         """The present state, then each change: of a state at once, of mere figures once in `throttle` seconds."""
@@ -120,6 +244,12 @@ class ProviderBoard:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pass_on, self._feed)
             tasks.start_soon(self._pass_on, self._sessions)
+            if self._circuits is not None:
+                tasks.start_soon(self._pass_on, self._circuits)
+            if self._second is not None:
+                tasks.start_soon(self._pass_on, self._second.stream)
+            for stream in self._rated:
+                tasks.start_soon(stream.run)
 
     async def _pass_on(self, origin: Changes) -> None:
         async for _ in origin.changes():
@@ -129,6 +259,7 @@ class ProviderBoard:
         status = self._status()
         session = self._sessions.current()
         return ProviderStatus(
+            name=DataSource.KITE,
             source=self._source,
             state=status.state,
             since=status.since,
@@ -140,6 +271,7 @@ class ProviderBoard:
             ticks_per_second=self._feed.ticks_per_second,
             last_tick_at=self._feed.last_tick_at,
             request_budgets=self._budgets.status(),
+            breakers=self._breakers(DataSource.KITE),
         )
 
     def _status(self) -> FeedStatus:
@@ -160,6 +292,7 @@ def _states(statuses: tuple[ProviderStatus, ...]) -> tuple[ProviderStatus, ...]:
             ticks_per_second=0.0,
             last_tick_at=None,
             request_budgets=(),
+            breakers=tuple(replace(each, failures=0, retry_in_ms=0, problem=None) for each in status.breakers),
         )
         for status in statuses
     )

@@ -30,6 +30,9 @@ as many again may overflow. Live prices never touch the database."""
 POOL_TIMEOUT_SECONDS = 10
 """A connection that cannot be had in this time is an error to tell, not to wait for."""
 
+DATABASE_FAILURES = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What is raised where a database does not answer."""
+
 
 class Database:
     """An open database: a pool of connections, safe to share between tasks of one event loop."""
@@ -54,7 +57,7 @@ class Database:
         """Whether the database can be asked at this moment."""
         try:
             await self.ping()
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except DATABASE_FAILURES:
             return False
         return True
 

@@ -156,3 +156,17 @@ class JobRow(Row, table=True):
     message: str | None = None
     request: Any = Field(sa_column=Column(JSON_VALUE, nullable=False))
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class IndexMembershipRow(Row, table=True):
+    """The members of an index from a date on, as they were imported. Lists that a newer one follows stay."""
+
+    __tablename__ = "index_membership"
+
+    index_id: str = Field(primary_key=True)
+    """Ours, as NSE:NIFTY 50; not a foreign key, for a list may come before the instrument master."""
+    valid_from: date = Field(primary_key=True)
+    members: Any = Field(sa_column=Column(JSON_VALUE, nullable=False))
+    """Ids of instruments in the order of the list."""
+    source: str
+    imported_at: datetime = Field(sa_type=UtcDateTime)

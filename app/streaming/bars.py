@@ -8,10 +8,12 @@ The seam: a subscriber's mailbox is open before its snapshot is asked for. What 
 over the snapshot by its opening time; what the snapshot has already is not told again.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 import anyio
 import structlog
@@ -21,7 +23,7 @@ from app.domain.bar_slots import BarHours
 from app.domain.candle_merge import bar_end
 from app.domain.candles import Candle, CandleSeries, CandleState, Interval, SourceShare
 from app.domain.errors import RateLimited, SourceError
-from app.domain.instruments import Instrument
+from app.domain.instruments import Exchange, Instrument
 from app.domain.provenance import Cost, DataSource
 from app.ports import CandleHistory, Clock
 from app.streaming.bars_alarm import Sleep
@@ -49,7 +51,7 @@ class LiveCandles:
     Nothing moves unless `run()` runs. A subscriber that leaves is cancel-safe, and the last one ends the series.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what bars are made of, and how they are labelled by keyword
         self,
         feed: LiveFeed,
         history: CandleHistory,
@@ -57,11 +59,16 @@ class LiveCandles:
         clock: Clock,
         *,
         source: DataSource,
+        elsewhere: Mapping[Exchange, DataSource] = MappingProxyType({}),
         sleep: Sleep = anyio.sleep,
     ) -> None:
-        """`source` labels bars made of ticks. `sleep` is the clock's own: tests give another."""
+        """`source` labels bars made of ticks, but for those of exchanges whose stream is `elsewhere`.
+
+        `sleep` is the clock's own: tests give another.
+        """
         self._parts = SeriesParts(feed, history, hours, clock, sleep, anyio.CapacityLimiter(SETTLING))
         self._source = source
+        self._elsewhere = elsewhere
         self._running: dict[Key, tuple[LiveSeries, anyio.CancelScope]] = {}
         self._tasks: TaskGroup | None = None
 
@@ -86,7 +93,8 @@ class LiveCandles:
         `problem` says why. Raises NotSupported if no stream can carry the instrument, RateLimited beyond MAX_SERIES.
         """
         with self._joined(instrument, interval, snapshot) as (live, box):
-            subscriber = _Subscriber(live, box, self._parts.history, self._source)
+            source = self._elsewhere.get(instrument.exchange, self._source)
+            subscriber = _Subscriber(live, box, self._parts.history, source)
             update = await subscriber.snapshot(snapshot, cost)
             while True:
                 sent_at = self._parts.clock.monotonic()
@@ -175,6 +183,8 @@ class _Subscriber:
         fresh = tuple(self._fresh(known[time] for time in times[-count if count else 0 :]))
         return replace(
             self._series(fresh, upstream_calls=cost.upstream_calls - before),
+            sources=self._shares(fresh, older, queued | live | newer),
+            fallback_reason=older.fallback_reason,
             missing=older.missing,
             problem=older.problem,
             expected=None if live else older.expected,
@@ -189,7 +199,7 @@ class _Subscriber:
         if (missing is not None and missing <= 0) or (since is not None and end is not None and end <= since):
             return self._series((), upstream_calls=0)
         try:
-            return await self._history.candles(
+            found = await self._history.candles(
                 self._live.instrument,
                 self._live.interval,
                 start=since,
@@ -200,6 +210,10 @@ class _Subscriber:
             )
         except SourceError as error:
             return replace(self._series((), upstream_calls=0), problem=f"{error.code}: {error.message}")
+        if live and found.fallback_reason is not None:
+            # Bars of two sources never lie in one chart.
+            return replace(self._series((), upstream_calls=0), problem=found.fallback_reason)
+        return found
 
     def _drain(self, cost: Cost) -> tuple[dict[datetime, Candle], bool]:
         """Everything that waits in the mailbox, each bar in its newest state; whether it had overflowed."""
@@ -230,6 +244,14 @@ class _Subscriber:
         if len(self._delivered) > MAX_DELIVERED:
             del self._delivered[min(self._delivered)]
         return bar
+
+    def _shares(
+        self, bars: Sequence[Candle], older: CandleSeries, live: Mapping[datetime, Candle]
+    ) -> tuple[SourceShare, ...]:
+        """Who said how many of the bars: the history's source, or ours of the ticks."""
+        source = older.sources[0].source if older.sources else self._source
+        counts = Counter(self._source if bar.time in live else source for bar in bars)
+        return tuple(SourceShare(name, count) for name, count in counts.items())
 
     def _series(self, bars: tuple[Candle, ...], *, upstream_calls: int) -> CandleSeries:
         return CandleSeries(

@@ -19,7 +19,7 @@ import structlog
 from app.domain.bar_building import BarBuilder, BuiltBar
 from app.domain.bar_slots import BarHours, BarSlots
 from app.domain.candles import Candle, CandleSeries, CandleState, Interval
-from app.domain.errors import MarketDataError
+from app.domain.errors import MarketDataError, SourceUnavailable
 from app.domain.feeds import FeedState
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
@@ -232,20 +232,10 @@ class LiveSeries:
         if filling:
             self._builder.mark()
         try:
-            series = await self._parts.history.candles(
-                self.instrument,
-                self.interval,
-                start=since if last is None else None,
-                end=None,
-                last=last,
-                include_forming=filling,
-                cost=Cost(),
-            )
+            series = await self._official(since if last is None else None, last, filling=filling)
         except MarketDataError as error:
             self._failed(f"{error.code}: {error.message}")
             return
-        for box in self.boxes:
-            box.spend(series.upstream_calls)
         self._take_ended(series, asked_at, since)
         if filling:
             self._take_forming(series, asked_at)
@@ -256,6 +246,17 @@ class LiveSeries:
             self._looked_until = self._opening_at(asked_at)
         self._show()
         self._closing.ring()
+
+    async def _official(self, start: datetime | None, last: int | None, *, filling: bool) -> CandleSeries:
+        """What the instrument's own source says. Raises MarketDataError, also where only another one answered."""
+        series = await self._parts.history.candles(
+            self.instrument, self.interval, start=start, end=None, last=last, include_forming=filling, cost=Cost()
+        )
+        for box in self.boxes:
+            box.spend(series.upstream_calls)
+        if series.fallback_reason is not None:
+            raise SourceUnavailable(series.fallback_reason)
+        return series
 
     def _since(self, asked_at: datetime, *, filling: bool) -> datetime | None:
         """From where on to ask: the break, the bars that are due, and those since then of which no tick was seen."""

@@ -6,9 +6,9 @@ state, `providers` its status. `app.runtime` constructs it and runs it in its ta
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import anyio
 
@@ -16,13 +16,13 @@ from app.domain.changes import ChangeSignal
 from app.domain.feeds import FeedState, FeedStatus
 from app.domain.instruments import Instrument
 from app.domain.quotes import Quote, StreamMode
+from app.domain.rates import RateMeter
 from app.domain.ticks import Cursor, Tick
 from app.ports import Changes, Clock, InstrumentLookup, TickSource, Wanted
 from app.streaming.book import QuoteBook
 from app.streaming.fanout import Fanout
-from app.streaming.interest import Claim, Interest
+from app.streaming.interest import Claim, Interest, has_token
 from app.streaming.quotebox import QuoteMailbox
-from app.streaming.rate import RateMeter
 from app.streaming.tape import Interruption, TickTape
 from app.streaming.tickbox import TickMailbox
 
@@ -34,6 +34,10 @@ HOT_S = 60.0
 
 WANT_INTERVAL_S = 0.05
 """Hundreds of subscriptions that open at once become one message to the source."""
+
+WORD_HOLDS = timedelta(minutes=15)
+"""How long it is believed that a market is in session because its source said so with a price: no calendar here knows
+the hours of the world, and after its close a stream just falls silent."""
 
 HOUSEKEEPING_S = 0.5
 """How exactly linger and heat end."""
@@ -48,14 +52,26 @@ class LiveFeed:
     """
 
     def __init__(
-        self, ticks: TickSource | None, *, clock: Clock, linger: float = LINGER_S, hot_for: float = HOT_S
+        self,
+        ticks: TickSource | None,
+        *,
+        clock: Clock,
+        linger: float = LINGER_S,
+        hot_for: float = HOT_S,
+        is_live: Callable[[str], bool] | None = None,
+        carries: Callable[[Instrument], bool] = has_token,
     ) -> None:
+        """`is_live`: whether the stream of an instrument, by its id, is up; without it, whether the feed is LIVE.
+
+        `carries`: whether a stream can carry an instrument at all.
+        """
         self.capacity = ticks.capacity if ticks else 0
         """How many instruments can be streamed at once."""
         self.last_tick_at: datetime | None = None
         """When the newest packet was received; None before the first."""
         self._ticks = ticks
         self._clock = clock
+        self._is_live = is_live or self._is_feed_live
         self._status = _first_status(ticks, clock)
         self._status_changed = ChangeSignal()
         self._book = QuoteBook()
@@ -71,6 +87,7 @@ class LiveFeed:
             hot_for=hot_for,
             on_change=self._dirty.set,
             on_recording=self._record,
+            carries=carries,
         )
 
     async def run(self) -> None:
@@ -117,21 +134,26 @@ class LiveFeed:
     # ------------------------------------------------------------ for the quote service
 
     def latest(self, instrument_id: str, mode: StreamMode = StreamMode.FULL) -> Quote | None:
-        """The streamed state: only while the feed is LIVE, in at least this mode, received since the last break."""
-        if self._status.state is not FeedState.LIVE:
+        """The streamed state: only while its stream is LIVE, in at least this mode, received since the last break."""
+        if not self._is_live(instrument_id):
             return None
         quote = self._book.newest(instrument_id)
         if quote is None or quote.mode < mode or self._carried[instrument_id].mode < mode:
             return None
-        return quote
+        return quote if quote.in_session is None or self._is_of_now(quote) else None
 
     def latest_of(self, instrument_ids: Collection[str], mode: StreamMode = StreamMode.FULL) -> list[Quote | None]:
         """What `latest` says of each, in order, at a fraction of its price."""
         if self._status.state is not FeedState.LIVE:
-            return [None] * len(instrument_ids)
+            return [self.latest(instrument_id, mode) for instrument_id in instrument_ids]
         carried = self._carried
         return [
-            quote if quote is not None and quote.mode >= mode and carried[quote.id].mode >= mode else None
+            quote
+            if quote is not None
+            and quote.mode >= mode
+            and carried[quote.id].mode >= mode
+            and (quote.in_session is None or self._is_of_now(quote))
+            else None
             for quote in self._book.newest_of(instrument_ids)
         ]
 
@@ -222,6 +244,12 @@ class LiveFeed:
 
     # ------------------------------------------------------------ inside
 
+    def _is_of_now(self, quote: Quote) -> bool:
+        return self._clock.now() - quote.received_at < WORD_HOLDS
+
+    def _is_feed_live(self, _: str) -> bool:
+        return self._status.state is FeedState.LIVE
+
     def _interrupt(self, instruments: frozenset[str] | None) -> None:
         self._book.forget(instruments)
         entry = self._tape.append(Interruption(instruments))
@@ -239,7 +267,7 @@ class LiveFeed:
             await self._dirty.wait()
             self._dirty.clear()
             wanted = dict(self._interest.wanted)
-            self._book.forget([key for key, want in self._carried.items() if _token(want) != _token(wanted.get(key))])
+            self._book.forget([key for key, want in self._carried.items() if not _is_same(want, wanted.get(key))])
             self._carried = wanted
             source.want(wanted)
             await anyio.sleep(WANT_INTERVAL_S)
@@ -258,8 +286,9 @@ def _first_status(ticks: TickSource | None, clock: Clock) -> FeedStatus:
     return FeedStatus(FeedState.CONNECTING, clock.now())
 
 
-def _token(want: Wanted | None) -> int | None:
-    return None if want is None else want.instrument.instrument_token
+def _is_same(before: Wanted, after: Wanted | None) -> bool:
+    """Whether an instrument is still wanted, under the same token."""
+    return after is not None and before.instrument.instrument_token == after.instrument.instrument_token
 
 
 def _distinct(instruments: Iterable[Instrument]) -> Iterable[Instrument]:

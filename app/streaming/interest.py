@@ -30,6 +30,11 @@ RENEWAL = 0.1
 """Heat is renewed when this share of it is spent: queries ask thousands of times a second, and mostly for the same."""
 
 
+def has_token(instrument: Instrument) -> bool:
+    """Whether a stream of one source knows the instrument: by the broker's number for it."""
+    return instrument.instrument_token is not None
+
+
 class _Rank(IntEnum):
     """How firmly an instrument holds its place; a higher one may take a lower one's."""
 
@@ -88,7 +93,9 @@ class Interest:
         hot_for: float,
         on_change: Callable[[], None],
         on_recording: Callable[[str, bool], None],
+        carries: Callable[[Instrument], bool] = has_token,
     ) -> None:
+        """`carries`: whether any stream can carry an instrument at all."""
         self.wanted: dict[str, Wanted] = {}
         """The whole desired state, by instrument id; read it, do not write it."""
         self._capacity = capacity
@@ -96,6 +103,7 @@ class Interest:
         self._hot_for = hot_for
         self._on_change = on_change
         self._on_recording = on_recording
+        self._carries = carries
         self._entries: dict[str, _Entry] = {}
         self._spare: dict[_Rank, OrderedDict[str, None]] = {
             _Rank.HOT: OrderedDict(),
@@ -134,7 +142,7 @@ class Interest:
         for instrument in instruments:
             entry = self._entries.get(instrument.id)
             if entry is None:
-                if instrument.instrument_token is None or not self._room_for_hot(until):
+                if not self._carries(instrument) or not self._room_for_hot(until):
                     continue
                 entry = self._entries[instrument.id] = _Entry(instrument)
             elif entry.hot_until is not None and entry.hot_until > young_from:
@@ -158,7 +166,7 @@ class Interest:
             self._want(instrument_id, entry.wanted())
 
     def _refusal(self, instrument: Instrument) -> MarketDataError | None:
-        if instrument.instrument_token is None:
+        if not self._carries(instrument):
             return NotSupported(f"{instrument.id} has no instrument token, so no stream carries it; query it instead")
         if instrument.id in self._entries or self._make_room(_Rank.HELD):
             return None

@@ -19,7 +19,8 @@ from app import main as service
 from app.clock import SystemClock
 from app.commands.serve import serve
 from app.domain.quotes import Quote, StreamMode
-from app.runtime import Runtime, Timing, open_runtime
+from app.parts import Runtime, Timing
+from app.runtime import open_runtime
 from app.settings import Settings
 from app.streaming.feed import LiveFeed
 from bench.subject import FAN_IDS

@@ -86,7 +86,7 @@ def _resolver(known: StrawberryField, args: dict[str, GraphQLArgument], info_cla
     sources = [p.name for p in (resolver.parent_parameter, resolver.root_parameter) if p is not None]
     info_name = None if resolver.info_parameter is None else resolver.info_parameter.name
 
-    def resolve(source: Any, info: Any, **given: Any) -> Any:
+    def resolve(source: Any, info: Any, /, **given: Any) -> Any:
         taken = {
             names[name]: list(value) if name in lists and value is not None else value for name, value in given.items()
         }  # lists are copied, as Strawberry does: a default would be one list for every request

@@ -85,6 +85,8 @@ STREAMS: Mapping[str, SharingOf] = {
     "candles": _candles,
     "providers": _state,
     "marketPhase": _state,
+    "marketContext": _state,
+    "optionChain": _state,
     "job": _state,
 }
 """By the field's name in the schema."""

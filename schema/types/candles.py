@@ -100,6 +100,9 @@ class CandleSeriesType:
     problem: str | None = field(
         description="Why something is missing, as `CODE: message`; null if all that was asked for was fetched."
     )
+    fallback_reason: str | None = field(
+        description="Set where the first choice of source could not answer: why; else null."
+    )
     sources: list[SourceShareType] = field(description="Which source gave how many of the bars.")
     upstream_calls: int = field(
         description="How many upstream calls this answer needed; 0 when it came from the store."

@@ -6,10 +6,11 @@ from typing import TypeVar
 import strawberry
 
 from app.domain.candles import CandleState, Interval
-from app.domain.feeds import FeedState
+from app.domain.feeds import BreakerState, FeedState
 from app.domain.indicators import IndicatorKind
 from app.domain.instruments import Exchange, InstrumentKind
 from app.domain.jobs import JobKind, JobState
+from app.domain.market_context import Trend, VolatilityLevel
 from app.domain.phases import Phase
 from app.domain.provenance import DataSource, Freshness
 
@@ -163,5 +164,35 @@ describe(
         "RATE_LIMITED": "The source refuses another socket; most likely another process holds them.",
         "DOWN": "The source cannot be reached; it is tried again.",
         "DISABLED": "Not configured.",
+    },
+)
+describe(
+    Trend,
+    "Where the trend's score of [-1, 1] stands.",
+    {
+        "STRONG_DOWN": "-0.6 or below.",
+        "DOWN": "-0.2 or below.",
+        "SIDEWAYS": "Between -0.2 and 0.2.",
+        "UP": "0.2 or above.",
+        "STRONG_UP": "0.6 or above.",
+    },
+)
+describe(
+    VolatilityLevel,
+    "Where INDIA VIX stands.",
+    {
+        "LOW": "Below the 25th percentile of 252 sessions; below 13 where their number is too small.",
+        "NORMAL": "From the 25th percentile; from 13.",
+        "ELEVATED": "From the 75th percentile; from 18.",
+        "HIGH": "From the 90th percentile; from 25.",
+    },
+)
+describe(
+    BreakerState,
+    "The circuit to one capability of a source.",
+    {
+        "CLOSED": "Calls go out.",
+        "OPEN": "The source failed repeatedly; calls are answered without it for a while.",
+        "HALF_OPEN": "One call is out to see whether it is back.",
     },
 )

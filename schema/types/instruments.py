@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from app.domain.candles import CandleSeries
+from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import Exchange, Instrument, InstrumentFilter, InstrumentKind
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Quote
@@ -14,6 +15,7 @@ from schema.arguments import From, IncludeForming, IntervalArgument, Last, MaxAg
 from schema.context import Info, RequestContext
 from schema.execution.compiled.computed import computed
 from schema.types.candles import CandleSeriesType
+from schema.types.fundamentals import FundamentalsType
 from schema.types.phases import MarketPhaseType
 from schema.types.quotes import QuoteType
 from schema.types.scalars import BigInt
@@ -38,6 +40,11 @@ def quote(
     """Its price, batched with every other price of the operation."""
     check_max_age(max_age_ms)
     return info.context.prices.one(instrument, max_age_ms)
+
+
+async def fundamentals(instrument: strawberry.Parent[Instrument], info: Info) -> Fundamentals:
+    """What is known of the company."""
+    return await info.context.services.fundamentals.fundamentals(instrument, info.context.cost)
 
 
 async def candles(  # noqa: PLR0913 - the contract's arguments
@@ -102,6 +109,11 @@ class InstrumentType:
     )
     candles: CandleSeries = field(
         resolver=candles, graphql_type=CandleSeriesType, description="Its bars: the last N, or those of a span."
+    )
+    fundamentals: Fundamentals | None = field(
+        resolver=fundamentals,
+        graphql_type=FundamentalsType | None,
+        description="What is known of the company; null with an error for what is neither share nor fund.",
     )
     phase: MarketPhase = field(
         resolver=phase,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain.feeds import FeedState
+from app.domain.feeds import BreakerState, FeedState
 from app.domain.provenance import DataSource
 
 field = strawberry.field
@@ -21,11 +21,27 @@ class RequestBudgetType:
     waiting: int = field(description="Calls that wait for their turn.")
 
 
+@strawberry.type(
+    name="BreakerStatus",
+    description="The circuit to one capability of a source: while it is open, calls are answered without the source.",
+)
+class BreakerStatusType:
+    """GraphQL's view of a domain BreakerStatus."""
+
+    capability: str = field(description="quotes, candles or fundamentals.")
+    state: BreakerState = field(description="Whether calls go out.")
+    since: datetime = field(description="Since when it is in this state.")
+    failures: int = field(description="Failed calls in a row.")
+    retry_in_ms: int = field(description="Milliseconds until one call is let through to see; 0 unless OPEN.")
+    problem: str | None = field(description="The last failure, as `CODE: message`; null after a success.")
+
+
 @strawberry.type(name="ProviderStatus", description="The state of one source: its stream, its session, its budgets.")
 class ProviderStatusType:
     """GraphQL's view of a domain ProviderStatus."""
 
-    source: DataSource = field(description="The source.")
+    name: DataSource = field(description="KITE or YAHOO, also where it is simulated.")
+    source: DataSource = field(description="The label of its data: SANDBOX where it is simulated.")
     state: FeedState = field(description="State of its stream.")
     since: datetime = field(description="Since when it is in this state.")
     message: str | None = field(description="A word to a person, if there is something to say.")
@@ -36,6 +52,7 @@ class ProviderStatusType:
     ticks_per_second: float = field(description="Ticks received a second, mean of the last 5 seconds.")
     last_tick_at: datetime | None = field(description="When the last tick was received; null before the first.")
     request_budgets: list[RequestBudgetType] = field(description="Its request budgets, by class of endpoints.")
+    breakers: list[BreakerStatusType] = field(description="The circuits to its capabilities.")
 
 
 @strawberry.type(name="KiteSession", description="The Kite login; the token is never part of an answer.")

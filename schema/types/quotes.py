@@ -61,11 +61,13 @@ def freshnesses(context: RequestContext) -> Callable[[Quote], Freshness]:
     def freshness_of_quote(quote: Quote) -> Freshness:
         # Not `require`: a contract that expired while it was streamed must not cost a stream all its other quotes.
         instrument = find(quote.id)
+        market_open = None if instrument is None else is_open(instrument)
         return freshness_of(
             age_ms(quote),
             streaming=latest(quote.id, quote.mode) is not None,
-            market_open=None if instrument is None else is_open(instrument),
+            market_open=quote.in_session if market_open is None else market_open,
             limits=LIMITS,
+            delayed=quote.delayed_by is not None,
         )
 
     return freshness_of_quote

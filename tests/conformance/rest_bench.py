@@ -33,25 +33,21 @@ class Bench:
 
     quotes: QuoteSource
     candles: CandleSource
-    instruments: InstrumentSource
     listed: dict[str, Instrument]
-    """The upstream's own master."""
+    """What the upstream knows."""
     share: Instrument
     ampersand: Instrument
     """One whose symbol must be escaped in an address."""
     index: Instrument
-    contract: Instrument
     batch_limit: int
     """Instruments of one upstream request."""
     sent: Callable[[str], int]
     """Upstream requests so far: quote, historical, instruments."""
     fault: Callable[..., Awaitable[int]]
     """Cause a fault of the sandbox."""
-    end_sessions: Callable[[], Awaitable[int]]
-    log_in: Callable[[], Awaitable[None]]
-    log_out: Callable[[], None]
-    rejected: list[str]
-    """Tokens that the upstream refused, as the provider told."""
+    attempts: int
+    """How often the provider asks when it gets a 429."""
+    has_depth: bool
 
     def many(self, count: int) -> list[Instrument]:
         """That many instruments that have a price."""
@@ -59,7 +55,21 @@ class Bench:
         return [one for one, _ in zip(priced, range(count), strict=False)]
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerBench(Bench):
+    """A provider that also has a login, an instrument master and contracts."""
+
+    instruments: InstrumentSource
+    contract: Instrument
+    end_sessions: Callable[[], Awaitable[int]]
+    log_in: Callable[[], Awaitable[None]]
+    log_out: Callable[[], None]
+    rejected: list[str]
+    """Tokens that the upstream refused, as the provider told."""
+
+
 OpenBench = Callable[..., AbstractAsyncContextManager[Bench]]
+OpenBrokerBench = Callable[..., AbstractAsyncContextManager[BrokerBench]]
 
 
 @cache
@@ -69,7 +79,7 @@ def sandbox_market() -> Market:
 
 
 @asynccontextmanager
-async def open_kite_bench(*, paced: bool = False, hurried: bool = False) -> AsyncIterator[Bench]:
+async def open_kite_bench(*, paced: bool = False, hurried: bool = False) -> AsyncIterator[BrokerBench]:
     """Kite's provider, logged in at a sandbox. `paced`: both keep Kite's own limits; else neither has any.
 
     `hurried`: it waits a second for an answer.
@@ -101,7 +111,7 @@ def _provider(sandbox: RunningSandbox, *, paced: bool, patience: Patience) -> Ki
     )
 
 
-def _bench(kite: Kite, sandbox: RunningSandbox, market: Market) -> Bench:
+def _bench(kite: Kite, sandbox: RunningSandbox, market: Market) -> BrokerBench:
     listed = {row.instrument.id: row.instrument for row in market.listed}
     rejected: list[str] = []
     kite.tokens.on_rejected(rejected.append)
@@ -112,7 +122,7 @@ def _bench(kite: Kite, sandbox: RunningSandbox, market: Market) -> Bench:
     async def end_sessions() -> int:
         return await sandbox.fault("dead_token")
 
-    return Bench(
+    return BrokerBench(
         quotes=kite.quotes,
         candles=kite.candles,
         instruments=kite.instruments,
@@ -124,6 +134,8 @@ def _bench(kite: Kite, sandbox: RunningSandbox, market: Market) -> Bench:
         batch_limit=500,
         sent=sandbox.count,
         fault=sandbox.fault,
+        attempts=2,
+        has_depth=True,
         end_sessions=end_sessions,
         log_in=log_in,
         log_out=lambda: kite.tokens.replace(None),

@@ -10,10 +10,18 @@ import pytest
 from app.domain.feeds import FeedState
 from app.domain.provenance import DataSource
 from app.domain.quotes import StreamMode
-from tests.conformance.ticker_bench import OpenTickerBench, TickerBench, open_kite_ticker_bench
+from tests.conformance.ticker_bench import (
+    BrokerTickerBench,
+    OpenBrokerTickerBench,
+    OpenTickerBench,
+    TickerBench,
+    open_kite_ticker_bench,
+)
+from tests.conformance.yahoo_bench import open_yahoo_ticker_bench
 from tests.support.patience import PATIENCE
 
-BENCHES = [pytest.param(open_kite_ticker_bench, id="kite")]
+BROKERS = [pytest.param(open_kite_ticker_bench, id="kite")]
+BENCHES = [*BROKERS, pytest.param(open_yahoo_ticker_bench, id="yahoo")]
 
 FULL, LTP = StreamMode.FULL, StreamMode.LTP
 
@@ -27,6 +35,15 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[TickerBench]:
         yield running
 
 
+@pytest.fixture(params=BROKERS)
+async def broker_bench(request: pytest.FixtureRequest) -> AsyncIterator[BrokerTickerBench]:
+    """Each provider with a login, modes, contracts and a limit of sockets, connected."""
+    open_bench: OpenBrokerTickerBench = request.param
+    async with open_bench() as running:
+        await running.reach(FeedState.LIVE)
+        yield running
+
+
 async def settled(bench: TickerBench, subscribed: int, *, within: float = PATIENCE) -> None:
     """Wait until the upstream counts so many subscriptions."""
     with anyio.fail_after(within):
@@ -34,11 +51,11 @@ async def settled(bench: TickerBench, subscribed: int, *, within: float = PATIEN
             await anyio.sleep(0.01)
 
 
-async def test_01_a_share_streams_in_full_and_labelled(bench):
+async def test_01_a_share_streams_in_full_and_labelled(broker_bench):
     """Depth, times in UTC, and never the label of the real exchange."""
-    with bench.feed.quote_stream([bench.share], FULL) as box:
+    with broker_bench.feed.quote_stream([broker_bench.share], FULL) as box:
         quote = (await box.take()).quotes[0]
-    assert (quote.id, quote.source, quote.mode) == (bench.share.id, DataSource.SANDBOX, FULL)
+    assert (quote.id, quote.source, quote.mode) == (broker_bench.share.id, DataSource.SANDBOX, FULL)
     assert quote.last_price > 0
     assert quote.depth is not None
     assert 0 < len(quote.depth.bids) <= 5
@@ -47,10 +64,13 @@ async def test_01_a_share_streams_in_full_and_labelled(bench):
     assert abs(quote.received_at - quote.exchange_time) < timedelta(minutes=2)
 
 
-async def test_02_an_index_and_a_contract_have_what_they_have(bench):
+async def test_02_an_index_and_a_contract_have_what_they_have(broker_bench):
     """No volume of an index, open interest of a contract."""
-    with bench.feed.quote_stream([bench.index, bench.contract], FULL):
-        index, contract = await bench.latest(bench.index), await bench.latest(bench.contract)
+    with broker_bench.feed.quote_stream([broker_bench.index, broker_bench.contract], FULL):
+        index, contract = (
+            await broker_bench.latest(broker_bench.index),
+            await broker_bench.latest(broker_bench.contract),
+        )
     assert (index.volume, index.depth, index.open_interest) == (None, None, None)
     assert index.exchange_time is not None
     assert contract.open_interest is not None
@@ -64,20 +84,20 @@ async def test_03_what_was_never_priced_is_silent_and_disturbs_nobody(bench):
         assert bench.feed.latest(bench.never.id, LTP) is None
 
 
-async def test_04_a_lower_mode_carries_less_and_a_higher_one_serves_both(bench):
-    with bench.feed.quote_stream([bench.share], LTP) as low:
+async def test_04_a_lower_mode_carries_less_and_a_higher_one_serves_both(broker_bench):
+    with broker_bench.feed.quote_stream([broker_bench.share], LTP) as low:
         assert (await low.take()).quotes[0].depth is None
-        with bench.feed.quote_stream([bench.share], FULL) as high:
+        with broker_bench.feed.quote_stream([broker_bench.share], FULL) as high:
             assert (await high.take()).quotes[0].depth is not None
 
 
-async def test_05_above_the_limit_of_a_socket(bench):
+async def test_05_above_the_limit_of_a_socket(broker_bench):
     """2,500 instruments over three sockets, each with a price of its own within seconds."""
-    many = bench.many(2_500)
-    with bench.feed.quote_stream(many, FULL) as box:
+    many = broker_bench.many(2_500)
+    with broker_bench.feed.quote_stream(many, FULL) as box:
         assert box.rejected == {}
-        await settled(bench, 2_500)
-        assert bench.open_sockets() == 3
+        await settled(broker_bench, 2_500)
+        assert broker_bench.open_sockets() == 3
         seen: set[str] = set()
         with anyio.fail_after(3 * PATIENCE):
             while len(seen) < 2_500:
@@ -108,53 +128,53 @@ async def test_07_a_stalled_socket_is_noticed_and_replaced(bench):
         await bench.latest(bench.share)
 
 
-async def test_08_a_token_that_dies_parks_the_feed_and_a_new_one_takes_over(bench):
+async def test_08_a_token_that_dies_parks_the_feed_and_a_new_one_takes_over(broker_bench):
     """The open socket lives on, the next dial is refused once, and a login brings every subscription back."""
-    with bench.feed.quote_stream([bench.share, bench.index], FULL) as box:
-        await settled(bench, 2)
-        await bench.fault("dead_token")
-        await bench.latest(bench.share)
-        dials = bench.dials()
-        await bench.fault("drop_socket")
-        await bench.reach(FeedState.LOGIN_REQUIRED)
+    with broker_bench.feed.quote_stream([broker_bench.share, broker_bench.index], FULL) as box:
+        await settled(broker_bench, 2)
+        await broker_bench.fault("dead_token")
+        await broker_bench.latest(broker_bench.share)
+        dials = broker_bench.dials()
+        await broker_bench.fault("drop_socket")
+        await broker_bench.reach(FeedState.LOGIN_REQUIRED)
         await anyio.sleep(0.2)
-        assert bench.dials() == dials + 1
-        await bench.log_in()
-        await bench.reach(FeedState.LIVE)
-        await settled(bench, 2)
-        await bench.latest(bench.share)
+        assert broker_bench.dials() == dials + 1
+        await broker_bench.log_in()
+        await broker_bench.reach(FeedState.LIVE)
+        await settled(broker_bench, 2)
+        await broker_bench.latest(broker_bench.share)
         assert (await box.take()).feed is FeedState.LIVE
 
 
-async def test_09_a_new_token_takes_over_a_running_stream(bench):
-    with bench.feed.quote_stream([bench.share], FULL):
-        await bench.latest(bench.share)
-        dials = bench.dials()
-        await bench.log_in()
-        await bench.reach(FeedState.CONNECTING)
-        await bench.reach(FeedState.LIVE)
-        await settled(bench, 1)
-        assert (bench.dials(), bench.open_sockets()) == (dials + 1, 1)
-        await bench.latest(bench.share)
+async def test_09_a_new_token_takes_over_a_running_stream(broker_bench):
+    with broker_bench.feed.quote_stream([broker_bench.share], FULL):
+        await broker_bench.latest(broker_bench.share)
+        dials = broker_bench.dials()
+        await broker_bench.log_in()
+        await broker_bench.reach(FeedState.CONNECTING)
+        await broker_bench.reach(FeedState.LIVE)
+        await settled(broker_bench, 1)
+        assert (broker_bench.dials(), broker_bench.open_sockets()) == (dials + 1, 1)
+        await broker_bench.latest(broker_bench.share)
 
 
-async def test_10_sockets_that_another_process_holds_are_rate_limited(bench):
+async def test_10_sockets_that_another_process_holds_are_rate_limited(broker_bench):
     """Kite allows three for an account; as soon as they are free again, the feed has them."""
     async with AsyncExitStack() as stream:
-        async with bench.hold_sockets(2):
-            box = stream.enter_context(bench.feed.quote_stream(bench.many(1_001), LTP))
-            await bench.reach(FeedState.RATE_LIMITED)
-            assert "another process" in str(bench.feed.status.message)
-        await bench.reach(FeedState.LIVE)
-        await settled(bench, 1_001)
+        async with broker_bench.hold_sockets(2):
+            box = stream.enter_context(broker_bench.feed.quote_stream(broker_bench.many(1_001), LTP))
+            await broker_bench.reach(FeedState.RATE_LIMITED)
+            assert "another process" in str(broker_bench.feed.status.message)
+        await broker_bench.reach(FeedState.LIVE)
+        await settled(broker_bench, 1_001)
         assert box.rejected == {}
 
 
-async def test_11_a_burst_arrives_in_order_and_whole(bench):
+async def test_11_a_burst_arrives_in_order_and_whole(broker_bench):
     """500 packets of one instrument as fast as the socket takes them."""
-    with bench.feed.tick_stream([bench.share]) as box:
+    with broker_bench.feed.tick_stream([broker_bench.share]) as box:
         await box.take()
-        await bench.fault("tick_burst", count=500, instrument=bench.share.id)
+        await broker_bench.fault("tick_burst", count=500, instrument=broker_bench.share.id)
         numbers: list[int] = []
         with anyio.fail_after(PATIENCE):
             while len(numbers) < 500:
@@ -165,11 +185,11 @@ async def test_11_a_burst_arrives_in_order_and_whole(bench):
                         numbers.append(tick.last_quantity)
 
 
-async def test_12_prices_below_zero_arrive_as_they_are(bench):
+async def test_12_prices_below_zero_arrive_as_they_are(broker_bench):
     """Crude oil in April 2020."""
-    with bench.feed.quote_stream([bench.contract], FULL) as box:
+    with broker_bench.feed.quote_stream([broker_bench.contract], FULL) as box:
         assert (await box.take()).quotes[0].last_price > 0
-        await bench.fault("negative_price", instrument=bench.contract.id)
+        await broker_bench.fault("negative_price", instrument=broker_bench.contract.id)
         with anyio.fail_after(PATIENCE):
             while (await box.take()).quotes[0].last_price > 0:
                 pass

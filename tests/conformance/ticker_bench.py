@@ -37,18 +37,14 @@ class TickerBench:
     listed: dict[str, Instrument]
     share: Instrument
     index: Instrument
-    contract: Instrument
     never: Instrument
     """Listed, and without any price."""
     fault: Callable[..., Awaitable[int]]
     """Cause a fault of the sandbox."""
     open_sockets: Callable[[], int]
     subscribed: Callable[[], int]
-    """Tokens that the upstream counts."""
+    """Instruments that the upstream counts."""
     dials: Callable[[], int]
-    log_in: Callable[[], Awaitable[None]]
-    hold_sockets: Callable[[int], AbstractAsyncContextManager[None]]
-    """Let another process hold so many of the account's sockets."""
 
     def many(self, count: int) -> list[Instrument]:
         """That many instruments that have a price."""
@@ -70,11 +66,22 @@ class TickerBench:
         return quote
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerTickerBench(TickerBench):
+    """A stream that also has a login, modes, contracts and a limit of sockets."""
+
+    contract: Instrument
+    log_in: Callable[[], Awaitable[None]]
+    hold_sockets: Callable[[int], AbstractAsyncContextManager[None]]
+    """Let another process hold so many of the account's sockets."""
+
+
 OpenTickerBench = Callable[..., AbstractAsyncContextManager[TickerBench]]
+OpenBrokerTickerBench = Callable[..., AbstractAsyncContextManager[BrokerTickerBench]]
 
 
 @asynccontextmanager
-async def open_kite_ticker_bench() -> AsyncIterator[TickerBench]:
+async def open_kite_ticker_bench() -> AsyncIterator[BrokerTickerBench]:
     """Kite's ticker, logged in at a sandbox that ticks every 50 ms."""
     market = await to_thread.run_sync(sandbox_market)
     async with running_sandbox(
@@ -98,7 +105,9 @@ async def open_kite_ticker_bench() -> AsyncIterator[TickerBench]:
             group.cancel_scope.cancel()
 
 
-def _bench(feed: LiveFeed, sandbox: RunningSandbox, tokens: KiteTokens, listed: dict[str, Instrument]) -> TickerBench:
+def _bench(
+    feed: LiveFeed, sandbox: RunningSandbox, tokens: KiteTokens, listed: dict[str, Instrument]
+) -> BrokerTickerBench:
     async def log_in() -> None:
         tokens.replace(await sandbox.login())
 
@@ -111,7 +120,7 @@ def _bench(feed: LiveFeed, sandbox: RunningSandbox, tokens: KiteTokens, listed: 
             yield
 
     sockets = sandbox.parts.ticker.sockets
-    return TickerBench(
+    return BrokerTickerBench(
         feed=feed,
         listed=listed,
         share=listed["NSE:INFY"],

@@ -18,6 +18,7 @@ import orjson
 import strawberry
 from graphql import (
     ExecutionResult,
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLID,
     GraphQLLeafType,
@@ -102,7 +103,11 @@ class Some:
 
 UNSEEN: dict[str, dict[str, tuple[str, GraphQLLeafType]]] = {
     "Instrument": {"underlying_id": ("underlyingId", GraphQLID)},
-    "Quote": {"mode": ("mode", GraphQLString)},
+    "Quote": {
+        "mode": ("mode", GraphQLString),
+        "in_session": ("inSession", GraphQLBoolean),
+        "delayed_by": ("delayedBy", GraphQLString),
+    },
 }
 """Attributes that computed fields read and that are no fields."""
 
@@ -206,6 +211,12 @@ def context(seed: str, oddity: float) -> Any:
     async def series(*_: object, **__: object) -> Any:
         return thing("CandleSeries", "asked")
 
+    async def fundamentals(*_: object, **__: object) -> Any:
+        return thing("Fundamentals", "asked")
+
+    async def view(*_: object) -> Any:
+        return SimpleNamespace(breadth=thing("Breadth", "asked"), ranked=None)
+
     async def indicators(*_: object, **__: object) -> Any:
         return [thing("IndicatorSeries", "asked")]
 
@@ -217,6 +228,8 @@ def context(seed: str, oddity: float) -> Any:
         phases=SimpleNamespace(open_at=lambda _: lambda _: True, phase_of=lambda *_: thing("MarketPhase", "now")),
         history=SimpleNamespace(candles=series),
         indicators=SimpleNamespace(indicators=indicators),
+        fundamentals=SimpleNamespace(fundamentals=fundamentals),
+        market=SimpleNamespace(view=view),
     )
     prices = SimpleNamespace(one=lambda *_: thing("Quote", "priced"))
     return SimpleNamespace(services=services, prices=prices, cost=None, deliver=lambda one: one)

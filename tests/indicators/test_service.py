@@ -31,6 +31,7 @@ class WalkHistory:
     missing: tuple[CandleRange, ...] = ()
     problem: str | None = None
     failure: MarketDataError | None = None
+    fallback_reason: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     async def candles(self, instrument: Instrument, interval: Interval, *, cost: Cost, **question: Any) -> CandleSeries:
@@ -46,6 +47,7 @@ class WalkHistory:
             interval,
             missing=self.missing,
             problem=self.problem,
+            fallback_reason=self.fallback_reason,
         )
 
 
@@ -217,3 +219,16 @@ async def test_a_live_update_over_a_source_that_is_down_has_the_bars_it_has() ->
     (found,) = await ask(WalkHistory(bars, failure=SourceUnavailable("down")), [bars[390], bars[399]], SMA)
     assert list(found.lines[0].values) == [None, None]
     assert found.problem == "SOURCE_UNAVAILABLE: down"
+
+
+async def test_bars_of_another_source_warm_nothing_up() -> None:
+    """Values that would need them are null, with the reason; a series of that source takes them."""
+    bars = walk(1, 60)
+    reason = "KITE: LOGIN_REQUIRED: nobody is logged in"
+    history = WalkHistory(bars[:40], fallback_reason=reason)
+    (found,) = await ask(history, bars[40:], SMA)
+    assert found.problem == f"the bars before are another source's: {reason}"
+    assert list(found.lines[0].values).count(None) == warm_up(SMA)
+    second = series(bars[40:], fallback_reason=reason)
+    (alike,) = await IndicatorService(history).indicators(second, [SMA], cost=Cost())
+    assert (alike.problem, list(alike.lines[0].values).count(None)) == (None, 0)

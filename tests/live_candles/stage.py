@@ -8,6 +8,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from app.domain.candles import Candle, CandleSeries, CandleState, Interval
+from app.domain.instruments import Exchange, Instrument
 from app.domain.provenance import Cost, DataSource
 from app.streaming.bars import LiveCandles
 from tests.live_candles.played import INFY, PlayedMarket, PlayedTime, settle
@@ -41,15 +42,16 @@ class Follower:
 class Stage:
     """Live candles over a played market."""
 
-    def __init__(self, tasks: TaskGroup) -> None:
+    def __init__(self, tasks: TaskGroup, instrument: Instrument) -> None:
         self.clock = PlayedTime()
-        self.market = PlayedMarket(self.clock)
+        self.market = PlayedMarket(self.clock, instrument)
         self.live = LiveCandles(
             self.market.feed,
             self.market,
             self.market.hours,
             self.clock,
             source=DataSource.SANDBOX,
+            elsewhere={Exchange.YAHOO: DataSource.YAHOO},
             sleep=self.clock.sleep,
         )
         self.tasks = tasks
@@ -62,7 +64,8 @@ class Stage:
 
         async def read() -> None:
             with follower.scope:
-                updates = self.live.updates(INFY, interval, snapshot=snapshot, throttle=throttle, cost=follower.cost)
+                asked = self.market.instrument
+                updates = self.live.updates(asked, interval, snapshot=snapshot, throttle=throttle, cost=follower.cost)
                 async for update in updates:
                     follower.updates.append(update)
                     await self.clock.sleep(patience)
@@ -82,10 +85,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def a_stage() -> AsyncIterator[Stage]:
+async def a_stage(instrument: Instrument = INFY) -> AsyncIterator[Stage]:
     """Running live candles."""
     async with anyio.create_task_group() as tasks:
-        stage = Stage(tasks)
+        stage = Stage(tasks, instrument)
         tasks.start_soon(stage.live.run)
         yield stage
         tasks.cancel_scope.cancel()

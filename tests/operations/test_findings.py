@@ -7,11 +7,12 @@ import anyio
 import pytest
 
 from app.commands.doctor import findings_table
-from app.commands.findings import Finding, Level, examine
+from app.commands.findings import Finding, Level, examine, look_at_yahoo
 from app.redaction import Redactor, Secrets
 from app.settings import Settings
 from app.store.sealing import KEY_FILE
 from tests.support.clock import FixedClock
+from tests.support.sandbox import running_sandbox
 
 
 def found(settings: Settings, clock: FixedClock | None = None) -> dict[str, Finding]:
@@ -19,7 +20,7 @@ def found(settings: Settings, clock: FixedClock | None = None) -> dict[str, Find
 
 
 def settings(folder: Path, port: int, **values: object) -> Settings:
-    return Settings.model_validate({"data_dir": folder, "service_port": port, **values})
+    return Settings.model_validate({"data_dir": folder, "service_port": port, "yahoo_api_url": "", **values})
 
 
 def test_a_fresh_folder_is_fine_and_stays_untouched(tmp_path: Path, free_port: int) -> None:
@@ -47,6 +48,51 @@ def test_what_cannot_be_used_fails_with_a_remedy(tmp_path: Path, free_port: int)
     for subject in ("source", "data", "Kite", "calendar"):
         assert findings[subject].level is Level.FAIL, subject
         assert findings[subject].remedy, subject
+
+
+SANDBOX = {
+    "kite_api_key": "key",
+    "kite_api_secret": "secret",
+    "kite_api_url": "http://127.0.0.1:1",
+    "kite_ticker_url": "ws://127.0.0.1:1",
+}
+YAHOO = {"yahoo_api_url": "http://127.0.0.1:1", "yahoo_stream_url": "ws://127.0.0.1:1"}
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "text"),
+    [
+        ({}, Level.OK, "DISABLED, YAHOO_API_URL is empty"),
+        (SANDBOX | YAHOO, Level.WARN, "SANDBOX, http://127.0.0.1:1: ConnectError"),
+        (YAHOO, Level.FAIL, "SANDBOX, http://127.0.0.1:1: ConnectError"),
+    ],
+    ids=["none", "beside Kite", "alone"],
+)
+def test_a_yahoo_that_nobody_reaches_is_worse_alone(
+    tmp_path: Path, free_port: int, values: dict[str, object], level: Level, text: str
+) -> None:
+    """Beside Kite it is only missed; where there is none it need not answer."""
+    finding = found(settings(tmp_path, free_port, **values))["Yahoo"]
+    assert (finding.level, finding.text) == (level, text)
+    assert bool(finding.remedy) is (level is not Level.OK)
+
+
+def test_a_yahoo_of_the_other_world_is_told(tmp_path: Path, free_port: int) -> None:
+    """The one that nobody named stands aside for a sandbox; nothing is sent to it."""
+    there = Settings.model_validate({"data_dir": tmp_path, "service_port": free_port, **SANDBOX})
+    finding = found(there)["Yahoo"]
+    assert finding.level is Level.WARN
+    assert finding.text.startswith("YAHOO, https://")
+    assert finding.text.endswith(": DISABLED beside http://127.0.0.1:1")
+
+
+async def test_a_yahoo_that_answers_is_fine(tmp_path: Path) -> None:
+    """Whatever it says."""
+    async with running_sandbox() as sandbox:
+        values = {"data_dir": tmp_path, "yahoo_api_url": sandbox.url, "yahoo_stream_url": sandbox.yahoo_stream_url}
+        (finding,) = await look_at_yahoo(Settings.model_validate(values), FixedClock())
+    assert finding.level is Level.OK
+    assert finding.text.startswith(f"SANDBOX, {sandbox.url} answers (HTTP ")
 
 
 def test_a_key_that_others_can_read_fails(tmp_path: Path, free_port: int) -> None:

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
 from app.domain.candles import Interval
-from app.domain.feeds import FeedState, FeedStatus, RequestBudget
+from app.domain.feeds import BreakerState, BreakerStatus, FeedState, FeedStatus, RequestBudget
 from app.domain.provenance import DataSource, QuoteOrigin
 from app.http.metrics import metrics_route
 from app.metrics import MAX_LABEL_VALUES, BoundedLabel, Metrics, ServiceState
@@ -118,6 +118,38 @@ def test_the_feed_is_in_exactly_one_state(metrics: Metrics) -> None:
     found = {labels: value for (name, labels), value in read(metrics).items() if name == "feed_state"}
     assert len(found) == len(FeedState)
     assert [labels for labels, value in found.items() if value] == [("KITE", "LOGIN_REQUIRED")]
+
+
+def test_each_source_has_a_state_of_its_own(metrics: Metrics) -> None:
+    """Also where both are simulated: the label is the source's name."""
+    feeds = {
+        DataSource.KITE: FeedStatus(FeedState.LOGIN_REQUIRED, NOW),
+        DataSource.YAHOO: FeedStatus(FeedState.LIVE, NOW),
+    }
+    metrics.show(ServiceState(feeds=feeds))
+    found = {labels for (name, labels), value in read(metrics).items() if name == "feed_state" and value}
+    assert found == {("KITE", "LOGIN_REQUIRED"), ("LIVE", "YAHOO")}
+
+
+def test_a_circuit_is_closed_open_or_half_open(metrics: Metrics) -> None:
+    """By source and capability; it leaves no trace of the state before."""
+    for state_of_circuit, shown in (
+        (BreakerState.OPEN, (1, 0)),
+        (BreakerState.HALF_OPEN, (0, 1)),
+        (BreakerState.CLOSED, (0, 0)),
+    ):
+        circuits = [BreakerStatus("quotes", state_of_circuit, NOW, 3, 0, None), closed("candles")]
+        metrics.show(ServiceState(breakers={DataSource.KITE: circuits, DataSource.YAHOO: [closed("quotes")]}))
+        found = read(metrics)
+        gauges = ("breaker_open", "breaker_half_open")
+        assert tuple(found[name, ("KITE", "quotes")] for name in gauges) == shown
+        assert [found[name, labels] for name in gauges for labels in (("KITE", "candles"), ("YAHOO", "quotes"))] == [
+            0
+        ] * 4
+
+
+def closed(capability: str) -> BreakerStatus:
+    return BreakerStatus(capability, BreakerState.CLOSED, NOW, 0, 0, None)
 
 
 def test_gauges_show_the_state_that_was_read_last(metrics: Metrics) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
+from app.parts import Timing
 from app.providers.kite.ticker_settings import TickerSettings
-from app.runtime import Timing
 from tests.service.markets import build_restless_market
 from tests.service.sockets import Ended, Stream, subscribed
 from tests.service.symbols import NEVER_TRADED, traded

@@ -13,8 +13,8 @@ import httpx
 
 from app.commands.first_login import LoginForm
 from app.http.login import CALLBACK_PATH, LOGIN_PATH
+from app.parts import Timing
 from app.redaction import Secrets
-from app.runtime import Timing
 from tests.service.sockets import Stream, subscribed
 from tests.service.symbols import traded
 from tests.service.test_live import FAST_MARKET, LIVE, QUICK, until

@@ -119,8 +119,8 @@ async def test_metrics_tell_what_happened(tmp_path: Path) -> None:
         ("kite_services_instruments", ()): len(sandbox.parts.control._prices._market.listed),
         ("kite_services_streamed_instruments", ()): 20,
         ("kite_services_session_authenticated", ()): 1,
-        ("kite_services_feed_state", ("LIVE", "SANDBOX")): 1,
-        ("kite_services_feed_state", ("DOWN", "SANDBOX")): 0,
+        ("kite_services_feed_state", ("KITE", "LIVE")): 1,
+        ("kite_services_feed_state", ("DOWN", "KITE")): 0,
         ("kite_services_request_budget_waiting", ("quote",)): 0,
     }
     assert {key: seen.get(key) for key in promised} == promised
@@ -131,6 +131,33 @@ async def test_metrics_tell_what_happened(tmp_path: Path) -> None:
     assert 0 <= seen["kite_services_instruments_age_seconds", ()] < 60
     assert 0 <= seen["kite_services_request_budget_available", ("quote",)] <= 1
     assert any(name == "process_resident_memory_bytes" for name, _ in seen)
+
+
+async def test_both_sources_are_in_the_metrics_and_in_the_readiness(tmp_path: Path) -> None:
+    """Streams, budgets and circuits by source; Kite's missing login stays told while Yahoo stands in."""
+    async with running_pair(tmp_path, login=False, yahoo=True) as (service, sandbox):
+        await sandbox.fault("http_error", path="/v7/finance/quote", status=502)
+        for instrument_id in traded(sandbox, 3):
+            await service.ask("query($id: ID!) { quote(id: $id) { lastPrice } }", id=instrument_id)
+        with anyio.fail_after(PATIENCE):
+            while "stands in" not in (reason := (await feed_check(service))["reason"]):  # noqa: ASYNC110 - seen from outside
+                await anyio.sleep(0.02)
+            seen = await metrics(service)
+    assert seen["kite_services_feed_state", ("KITE", "LOGIN_REQUIRED")] == 1
+    assert seen["kite_services_feed_state", ("LIVE", "YAHOO")] == 1
+    assert seen["kite_services_breaker_open", ("YAHOO", "quotes")] == 1
+    assert seen["kite_services_breaker_half_open", ("YAHOO", "quotes")] == 0
+    assert seen["kite_services_breaker_open", ("KITE", "quotes")] == 0
+    for endpoint in ("quote", "historical", "yahoo_quote", "yahoo_chart", "yahoo_summary"):
+        assert ("kite_services_request_budget_available", (endpoint,)) in seen
+    assert reason.endswith("; YAHOO stands in")
+    assert "log" in reason
+
+
+async def feed_check(service: RunningService) -> dict[str, Any]:
+    """What /health/ready says of the feed."""
+    found: dict[str, Any] = (await service.client.get("/health/ready")).json()["checks"]["feed"]
+    return found
 
 
 async def test_request_id_is_one_from_header_to_log(tmp_path: Path) -> None:

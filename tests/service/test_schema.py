@@ -15,10 +15,24 @@ from graphql import (
 )
 
 from app.domain.candles import Candle, CandleColumns, CandleRange, CandleSeries, SourceShare
-from app.domain.feeds import KiteSession, ProviderStatus, RequestBudget
+from app.domain.comparison import SourceComparison, SourcePrice
+from app.domain.feeds import BreakerStatus, KiteSession, ProviderStatus, RequestBudget
+from app.domain.fundamentals import Fundamentals
 from app.domain.indicators import IndicatorLine, IndicatorSeries
 from app.domain.instruments import Instrument, InstrumentFilter
 from app.domain.jobs import Job
+from app.domain.market_context import (
+    Breadth,
+    Evidence,
+    IndexMove,
+    MarketContext,
+    MarketRegime,
+    MissingInput,
+    Movers,
+    SectorMove,
+    Volatility,
+)
+from app.domain.options import OptionChain, OptionLeg, OptionRow
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Depth, DepthLevel, Quote
 from app.domain.ticks import Tick
@@ -36,6 +50,8 @@ RECORDS: Mapping[str, type] = {
     for record in (
         *(Candle, CandleColumns, CandleSeries, Depth, DepthLevel, IndicatorLine, InstrumentConnection, InstrumentEdge),
         *(IndicatorSeries, Instrument, Job, KiteSession, MarketPhase, PageInfo, ProviderStatus, Quote, QuoteUpdate),
+        *(Breadth, Evidence, IndexMove, MarketContext, MarketRegime, MissingInput, Movers, SectorMove, Volatility),
+        *(BreakerStatus, Fundamentals, OptionChain, OptionLeg, OptionRow, SourceComparison, SourcePrice),
         *(Rejection, RequestBudget, ServerInfo, SourceShare, Tick, TickBatch),
     )
 } | {"TimeRange": CandleRange}

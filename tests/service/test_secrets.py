@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from app.http.login import CALLBACK_PATH, LOGIN_PATH
 from app.logs import secrets_of
+from app.parts import Timing
 from app.redaction import Secrets
-from app.runtime import Timing
 from app.settings import LogFormat, Settings
 from tests.service.logs import process_log
 from tests.service.sockets import subscribed

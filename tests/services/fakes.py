@@ -78,6 +78,7 @@ class CountingQuotes:
         self.calls: list[list[str]] = []
         self.finished = 0
         self.absent: set[str] = set()
+        self.in_session: bool | None = None
         self.errors: dict[str, MarketDataError] = {}
         self.failure: Exception | None = None
         self.upstream_calls = 1
@@ -92,7 +93,10 @@ class CountingQuotes:
             raise self.failure
         priced = [key for key in ids if key not in self.absent and key not in self.errors]
         return QuoteBatch(
-            {key: Quote(key, float(number), self.source, self.clock.now()) for key in priced},
+            {
+                key: Quote(key, float(number), self.source, self.clock.now(), in_session=self.in_session)
+                for key in priced
+            },
             {key: self.errors[key] for key in ids if key in self.errors},
             self.upstream_calls,
         )

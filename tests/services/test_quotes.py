@@ -99,6 +99,26 @@ async def test_an_absent_instrument_is_not_priced() -> None:
     assert len(at.source.calls) == 1
 
 
+@pytest.mark.parametrize("in_session", [False, True, None])
+async def test_what_cannot_have_changed_is_asked_for_less_often(in_session: bool | None) -> None:  # noqa: FBT001 - a source's word
+    """The price of a market that its source calls closed, and that there is none, holds 5 s unless told otherwise."""
+    async with bench() as at:
+        at.source.in_session = in_session
+        at.source.absent = {"NSE:GONE"}
+        gone = an_instrument("NSE:GONE")
+        await at.ask(INFY, gone)
+        at.clock.advance(4.9)
+        await at.ask(gone)
+        assert len(at.source.calls) == 1
+        await at.ask(INFY)
+        assert len(at.source.calls) == (1 if in_session is False else 2)
+        await at.ask(INFY, gone, max_age=1)
+        assert at.source.calls[-1] == ([gone.id] if in_session is not False else [INFY.id, gone.id])
+        at.clock.advance(5.0)
+        await at.ask(gone)
+        assert at.source.calls[-1] == [gone.id]
+
+
 async def test_an_expired_contract_costs_no_call() -> None:
     """A contract has no price after its last day, and still has one on it."""
     async with bench() as at:

@@ -96,6 +96,21 @@ async def test_latest_needs_a_live_feed_a_packet_and_the_mode() -> None:
             assert stage.feed.latest(A.id, LTP) is None
 
 
+async def test_a_sources_word_that_its_market_is_open_wears_off() -> None:
+    """After the close of New York a stream falls silent; its last price must not be called live all night."""
+    async with running_feed() as stage:
+        with stage.feed.quote_stream([A, B], QUOTE):
+            await stage.settle()
+            streamed, other = replace(a_quote("A", 1, QUOTE), in_session=True), a_quote("B", 1, QUOTE)
+            stage.feed.publish_quotes([streamed, other])
+            await stage.pass_time(890)
+            assert stage.feed.latest_of([A.id, B.id], QUOTE) == [streamed, other]
+            await stage.pass_time(20)
+            assert stage.feed.latest_of([A.id, B.id], QUOTE) == [None, other]
+            assert stage.feed.latest(A.id, QUOTE) is None
+            assert stage.feed.latest(B.id, QUOTE) == other
+
+
 async def test_a_mode_that_is_no_longer_carried_is_no_longer_latest() -> None:
     """After the step down from full, the book would go stale without a sign."""
     async with running_feed() as stage:

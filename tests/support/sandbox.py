@@ -62,9 +62,9 @@ class ShiftableClock:
         """Real seconds plus the shift."""
         return self._real.monotonic() + self._shift.total_seconds()
 
-    def freeze(self) -> None:
-        """Stand still from now on but for `shift`."""
-        frozen = FixedClock(self._real.now())
+    def freeze(self, at: datetime | None = None) -> None:
+        """Stand still from now on but for `shift`; `at`: at that instant, whatever it is now."""
+        frozen = FixedClock(self._real.now() if at is None else at - self._shift)
         frozen._monotonic = self._real.monotonic()
         self._real = frozen
 
@@ -94,6 +94,11 @@ class RunningSandbox:
         return self.address.ticker_url
 
     @property
+    def yahoo_stream_url(self) -> str:
+        """For YAHOO_STREAM_URL; YAHOO_API_URL is `url`."""
+        return f"{self.address.ticker_url}/streamer"
+
+    @property
     def login_url(self) -> str:
         """For KITE_LOGIN_URL."""
         return self.address.login_url
@@ -114,7 +119,7 @@ class RunningSandbox:
         return list(self.parts.traffic.recent)
 
     def count(self, endpoint: str) -> int:
-        """Requests of a class so far: quote, historical, instruments, session, profile, login, ticker (upgrades)."""
+        """Requests of a class so far; the classes are those of `app.sandbox.traffic.Seen`."""
         return self.parts.traffic.by_class[endpoint]
 
     def socket_url(self, access_token: str) -> str:
@@ -144,6 +149,7 @@ class RunningSandbox:
         """End every standing fault and stall."""
         self.parts.faults.clear()
         self.parts.ticker.unstall()
+        self.parts.yahoo.stream.unstall()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@
         async with running_service(sandbox, tmp_path, port=port) as again: ...
 
 Keywords of `running_service` are fields of Settings, beside `clock`, `timing` and `secrets`. It is logged in by the
-path of a person unless `login=False`, and has its instruments unless `ready=False`.
+path of a person unless `login=False`, has its instruments unless `ready=False`, and Kite alone unless `yahoo=True`.
 """
 
 import socket
@@ -26,9 +26,9 @@ from pydantic import SecretStr
 from app.commands.first_login import log_in
 from app.http.login import CALLBACK_PATH
 from app.main import create_app
+from app.parts import DEFAULT_TIMING, Timing
 from app.ports import Clock
 from app.redaction import Secrets
-from app.runtime import DEFAULT_TIMING, Timing
 from app.server import Server, build_server
 from app.settings import Settings
 from tests.support.sandbox import RunningSandbox, running_sandbox
@@ -102,6 +102,7 @@ async def running_service(  # noqa: PLR0913 - what a service can be given, by ke
     port: int,
     login: bool = True,
     ready: bool = True,
+    yahoo: bool = False,
     secrets: Secrets | None = None,
     clock: Clock | None = None,
     timing: Timing = DEFAULT_TIMING,
@@ -117,6 +118,7 @@ async def running_service(  # noqa: PLR0913 - what a service can be given, by ke
             "kite_api_url": sandbox.url,
             "kite_login_url": sandbox.login_url,
             "kite_ticker_url": sandbox.ticker_url,
+            **({"yahoo_api_url": sandbox.url, "yahoo_stream_url": sandbox.yahoo_stream_url} if yahoo else {}),
             "calendar": "always-open",
             **overrides,
         }

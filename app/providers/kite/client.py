@@ -27,6 +27,9 @@ ATTEMPTS = 2
 """A call that was under way while the token was replaced is asked once more, with the new one. So is one that got a
 429 within its budget: two requests that left a second apart may arrive closer together (both are reads)."""
 
+NOBODY = "nobody is logged in to Kite"
+UNCONFIGURED = "Kite is not configured: set KITE_API_KEY and KITE_API_SECRET"
+
 log = structlog.get_logger(__name__)
 
 
@@ -105,7 +108,8 @@ class KiteClient:
 
     def _require_token(self) -> str:
         if self._tokens.token is None:
-            raise login_required(self.config.login_url, "nobody is logged in to Kite")
+            link = self.config.login_url
+            raise login_required(link, NOBODY) if self.config.api_key else LoginRequired(UNCONFIGURED, login_url=link)
         return self._tokens.token
 
     def _present_kite(self, token: str) -> KiteRest:

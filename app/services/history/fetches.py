@@ -17,8 +17,8 @@ from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.changes import ChangeSignal
 from app.domain.errors import MarketDataError, RateLimited, SourceError, SourceUnavailable
 from app.domain.instruments import Instrument
+from app.domain.spending import requests_spent
 from app.services.history.drift import SeriesKey
-from app.services.spending import requests_spent
 
 MAX_RUNNING = 6
 """Requests at a time: Kite's 3 a second, each of which may take two seconds."""

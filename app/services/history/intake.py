@@ -5,10 +5,11 @@ the fetch desk.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import structlog
 
-from app.domain.candles import INTRADAY_MINUTES, Candle, CandleRange, Interval
+from app.domain.candles import INTRADAY_MINUTES, Candle, CandleRange, CandleState, Interval
 from app.domain.instruments import Instrument
 from app.ports import CandleSource, CandleStore, Clock, Coverage
 from app.services.history.drift import FreshSpans, has_drifted
@@ -57,7 +58,7 @@ class Intake:
         bars = _inside(answer, asked)
         if has_drifted(fetch.overlap, bars) and not self._fresh.was_dropped(fetch.instrument.id, sent_at):
             await self._forget(fetch.instrument, fetch.interval)
-        settled = settled_until(self._hours, fetch.instrument, fetch.interval, sent_at)
+        settled = _settled(bars, settled_until(self._hours, fetch.instrument, fetch.interval, sent_at))
         known = CandleRange(asked.start, min(asked.end, settled))
         if known.start < known.end:
             final = [bar for bar in bars if bar.time < known.end]
@@ -84,6 +85,11 @@ class Intake:
         self._fresh.drop(instrument.id, self._clock.now())
         log.warning("candles_drifted", instrument=instrument.id, interval=found_in.value, dropped=dropped)
         self._on_drift(instrument.id, found_in)
+
+
+def _settled(bars: Sequence[Candle], by_the_clock: datetime) -> datetime:
+    """A source that is late says FORMING of a bar that the clock calls over: nothing from there on is known yet."""
+    return min([by_the_clock, *(bar.time for bar in bars if bar.state is CandleState.FORMING)])
 
 
 def _inside(bars: Sequence[Candle], span: CandleRange) -> list[Candle]:

@@ -36,7 +36,7 @@ ENSURE_ROUNDS = 3
 """Plans of one `ensure`: a split that is found on the way drops what was fetched before."""
 
 
-def _unheard(*_: object) -> None:
+def unheard(*_: object) -> None:
     """The hook of those who do not listen."""
 
 
@@ -77,7 +77,7 @@ class HistoryService:
         hours: TradingHours,
         *,
         deadline: float = DEADLINE,
-        on_drift: OnDrift = _unheard,
+        on_drift: OnDrift = unheard,
     ) -> None:
         self._source = source
         self._store = store = RememberingStore(store, clock)
@@ -119,6 +119,10 @@ class HistoryService:
             raise question.effort.problem
         return self._answers.series(request, found.findings, found.bars, start=_spoken_of(question, found))
 
+    async def stored(self, instrument: Instrument, interval: Interval, span: CandleRange) -> list[Coverage]:
+        """Spans of the series that are in the store whole and touch `span`, oldest first; of an interval it stores."""
+        return await self._store.coverage(instrument.id, interval, span)
+
     async def requests_for(self, instrument: Instrument, interval: Interval, span: CandleRange) -> int:
         """How many upstream requests `ensure` of the same span would take now. Raises as it does."""
         return len(await self._archive.requests_for(self._lasting(instrument, interval, span, Priority.BACKGROUND)))
@@ -130,7 +134,7 @@ class HistoryService:
         span: CandleRange,
         *,
         priority: Priority = Priority.BACKGROUND,
-        progress: Callable[[int], None] = _unheard,
+        progress: Callable[[int], None] = unheard,
     ) -> int:
         """Every bar of the span that is settled is in the store; how many upstream requests that took.
 

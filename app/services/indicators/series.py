@@ -88,6 +88,8 @@ class IndicatorService:
             )
         except MarketDataError:
             return bars
+        if not _is_of_one_source(found, series):
+            return bars
         whole = {bar.time: bar for bar in (*found.candles, *bars)}
         return [whole[time] for time in sorted(whole)]
 
@@ -100,11 +102,19 @@ class IndicatorService:
             return _Earlier()  # the series begins where history does
         except MarketDataError as error:
             return _Earlier(begins=first, problem=described(error))
+        if not _is_of_one_source(found, series):
+            reason = found.fallback_reason or "the first choice of source is back"
+            return _Earlier(begins=first, problem=f"the bars before are another source's: {reason}")
         if not found.missing:
             return _Earlier(found.candles)
         begins = found.missing[-1].end
         problem = found.problem or f"bars before {begins.isoformat()} are missing"
         return _Earlier([bar for bar in found.candles if bar.time >= begins], begins, problem)
+
+
+def _is_of_one_source(found: CandleSeries, series: CandleSeries) -> bool:
+    """Whether both are of the first choice, or neither: bars of two sources do not make one indicator."""
+    return not found.candles or (found.fallback_reason is None) is (series.fallback_reason is None)
 
 
 def _may_lack_neighbours(series: CandleSeries) -> bool:

@@ -7,6 +7,7 @@ the start and owns `run`.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import anyio
@@ -49,6 +50,23 @@ def _uncounted(_: str) -> None:
     """Nobody counts."""
 
 
+def _nothing(_: str) -> Instrument | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Instruments that are not of the master, by their ids. Both may raise InvalidInput for what is no id."""
+
+    always: Callable[[str], Instrument | None] = _nothing
+    """Those that no master has, such as another source's own."""
+    without_master: Callable[[str], Instrument | None] = _nothing
+    """What an id stands for while there is no master at all."""
+
+
+NOTHING_BESIDE = Beside()
+
+
 class InstrumentService:
     """The master in use, swapped as a whole. Look-ups never wait; satisfies ports.InstrumentLookup and ports.Changes.
 
@@ -56,7 +74,7 @@ class InstrumentService:
     stored the new master, which the next start loads, or changed nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its stores, and what tests replace by keyword
         self,
         store: InstrumentStore,
         source: InstrumentSource,
@@ -65,6 +83,7 @@ class InstrumentService:
         *,
         sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
         on_sync: Callable[[str], None] = _uncounted,
+        beside: Beside = NOTHING_BESIDE,
     ) -> None:
         """`on_sync` is told how each sync ended: changed, unchanged or failed."""
         self._store = store
@@ -73,6 +92,7 @@ class InstrumentService:
         self._clock = clock
         self._sleep = sleep
         self._on_sync = on_sync
+        self._beside = beside
         self._catalogue = InstrumentCatalogue(())
         self._record: MasterRecord | None = None
         self._last_attempt_at: datetime | None = None
@@ -108,7 +128,7 @@ class InstrumentService:
 
     def find(self, instrument_id: str) -> Instrument | None:
         """The instrument with exactly this id; None if it does not exist or has expired."""
-        found = self._catalogue.find(instrument_id)
+        found = self._catalogue.find(instrument_id) or self._elsewhere(instrument_id)
         return None if found is None or is_expired(found, self._clock.now) else found
 
     def require(self, instrument_id: str) -> Instrument:
@@ -117,7 +137,15 @@ class InstrumentService:
         Raises InvalidInput for what is no id, UnknownInstrument, with near matches, for what does not exist or has
         expired: an expired contract's token may belong to another one by now.
         """
+        if self._catalogue.find(instrument_id) is None:
+            found = self._elsewhere(instrument_id)
+            if found is not None:
+                return found
         return self._catalogue.require(instrument_id, self._today())
+
+    def _elsewhere(self, instrument_id: str) -> Instrument | None:
+        found = self._beside.always(instrument_id)
+        return self._beside.without_master(instrument_id) if found is None and not self._catalogue else found
 
     def by_token(self, token: int) -> Instrument | None:
         """The instrument with this token; None if there is none or it has expired."""

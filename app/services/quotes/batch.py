@@ -11,8 +11,8 @@ from app.domain.errors import MarketDataError, NotPriced
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost, DataSource
 from app.domain.quotes import Quote
+from app.domain.spending import requests_spent
 from app.ports import QuoteBatch
-from app.services.spending import requests_spent
 
 
 def not_priced(instrument: Instrument, source: DataSource) -> NotPriced:

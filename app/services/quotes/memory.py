@@ -21,6 +21,11 @@ class Answer:
     quote: Quote | None
     """None: it has no price there."""
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing new is to be expected soon: it has no price, or its market is closed by its source's word."""
+        return self.quote is None or self.quote.in_session is False
+
 
 class QuoteMemory:
     """The newest answer per instrument. Bounded: the least used goes first."""

@@ -24,6 +24,9 @@ WINDOW = 0.010
 """Seconds in which all callers share one upstream call: too short to be felt, long enough for a page's queries."""
 DEFAULT_MAX_AGE = timedelta(seconds=1)
 """Kite sells one request a second: a younger price is not to be had for all of them."""
+RESTING_AGE = timedelta(seconds=5)
+"""The same for what has no price, and for markets that are closed by their source's own word: neither changes soon, and
+a page that shows them all night must not ask every second."""
 LONGEST_MAX_AGE = timedelta(seconds=60)
 """A price older than a minute is nobody's present price, whatever the caller accepts."""
 DEADLINE = 8.0
@@ -74,11 +77,12 @@ class QuoteService:
     ) -> dict[str, Quote | MarketDataError]:
         """A quote or an error for each id.
 
-        `max_age`: a remembered price must be younger; None is 1 s, more than 60 s counts as 60 s. A streamed price is
-        the present one at any age. `cost` grows by what this took. Raises InvalidInput for a negative age.
+        `max_age`: a remembered price must be younger; None is 1 s, or 5 s where nothing can have changed; more than
+        60 s counts as 60 s. A streamed price is the present one at any age. `cost` grows by what this took. Raises
+        InvalidInput for a negative age.
         """
         limit = _limit(max_age)
-        answers = self._at_hand(instruments, limit, cost)
+        answers = self.at_hand(instruments, max_age=max_age, cost=cost)
         missing = {item.id: item for item in instruments if answers[item.id] is None}
         if missing:
             answers.update(await self._ask(missing, limit, cost))
@@ -91,17 +95,13 @@ class QuoteService:
 
         `cost` grows by what was answered. Raises as `quotes`.
         """
-        return self._at_hand(instruments, _limit(max_age), cost)
-
-    def _at_hand(
-        self, instruments: Sequence[Instrument], limit: timedelta, cost: Cost
-    ) -> dict[str, Quote | MarketDataError | None]:
+        _limit(max_age)
         wanted = {instrument.id: instrument for instrument in instruments}
         answers: dict[str, Quote | MarketDataError | None]
         answers = dict(zip(wanted, self._stream.latest_of(wanted), strict=True))
         if not all(answers.values()):
             missing = {key: wanted.pop(key) for key, quote in answers.items() if quote is None}
-            self._answer_from_memory(missing, limit, answers, cost)
+            self._answer_from_memory(missing, max_age, answers, cost)
         cost.from_stream += len(wanted)
         self._streamed.update(wanted)
         return answers
@@ -109,14 +109,15 @@ class QuoteService:
     def _answer_from_memory(
         self,
         wanted: Mapping[str, Instrument],
-        limit: timedelta,
+        max_age: timedelta | None,
         answers: dict[str, Quote | MarketDataError | None],
         cost: Cost,
     ) -> None:
-        now = self._clock.now()
+        now, limit = self._clock.now(), _limit(max_age)
+        resting = RESTING_AGE if max_age is None else limit
         for key, instrument in wanted.items():
-            known = self._memory.younger_than(key, limit, now)
-            if known is None:
+            known = self._memory.younger_than(key, resting, now)
+            if known is None or (now - known.at >= limit and not known.is_resting):
                 answers[key] = _expired(instrument, now)
             elif known.quote is None:
                 answers[key] = not_priced(instrument, self._source.source)

@@ -1,4 +1,4 @@
-"""How fast a counter grows. Used by the feed for its ticks per second."""
+"""How fast a counter grows. Used by the feed and the board of sources for ticks per second."""
 
 from collections import deque
 

@@ -1,0 +1,1 @@
+"""Yahoo Finance: quotes, candles, fundamentals and its stream."""

@@ -1,0 +1,1 @@
+"""The market's context: inputs gathered, measures of `app.domain.market_*` applied, one answer for all who ask."""

@@ -1,0 +1,1 @@
+"""Option chains, from the instrument master and batched quotes."""

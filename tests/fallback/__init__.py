@@ -1,0 +1,1 @@
+"""Breakers, and sources in an order."""

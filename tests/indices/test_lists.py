@@ -1,0 +1,79 @@
+"""Lists of members: the CSV of the exchange, what ships, and what is refused."""
+
+from contextlib import suppress
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import InvalidInput
+from app.domain.index_lists import MAX_BYTES, MAX_MEMBERS, parse_members, shipped_lists
+
+NIFTY = "NSE:NIFTY 50"
+HEADER = "Company Name,Industry,Symbol,Series,ISIN Code"
+FILE = f"""{HEADER}
+Infosys Ltd.,Information Technology,INFY,EQ,INE009A01021
+Mahindra & Mahindra Ltd.,Automobile and Auto Components,M&M,EQ,INE101A01026
+"Bajaj Auto, Ltd.",Automobile and Auto Components,BAJAJ-AUTO,EQ,INE917I01010
+"""
+SYMBOLS = st.lists(st.from_regex(r"[A-Z0-9&-]{1,12}", fullmatch=True), min_size=1, max_size=60, unique=True)
+
+
+@pytest.mark.parametrize("raw", [FILE, "\ufeff" + FILE, FILE.replace("\n", "\r\n"), FILE + "\n\n,,,,\n", f"\n{FILE}"])
+def test_the_exchanges_file_is_read_however_it_was_saved(raw: str) -> None:
+    """With a byte order mark, with Windows' line ends, with empty lines, with commas in names."""
+    assert parse_members(raw.encode(), NIFTY) == ("NSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
+
+
+def test_members_trade_on_the_exchange_of_the_index() -> None:
+    """The SENSEX's are those of the BSE."""
+    assert parse_members(FILE.encode(), "BSE:SENSEX")[0] == "BSE:INFY"
+
+
+@given(SYMBOLS)
+def test_every_member_comes_once_and_in_order(symbols: list[str]) -> None:
+    """Whatever the symbols are."""
+    raw = "\n".join([HEADER, *[f"name,industry,{symbol},EQ,isin" for symbol in symbols]])
+    assert parse_members(raw.encode(), NIFTY) == tuple(f"NSE:{symbol}" for symbol in symbols)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "the first line must name the columns, one of them Symbol; it has none"),
+        (b"<html><body>Access denied</body></html>", "the first line must name the columns"),
+        (HEADER.encode(), "the file has 0 members"),
+        (f"{HEADER}\na,b,INFY,EQ,x\na,b,,EQ,x".encode(), "line 3: there is no symbol"),
+        (f"{HEADER}\na,b".encode(), "line 2: there is no symbol"),
+        (f"{HEADER}\na,b,INFY,EQ,x\na,b,INFY,EQ,x".encode(), "line 3: NSE:INFY is there already, in line 2"),
+        (f'{HEADER}\n"a"b,c,INFY,EQ,x'.encode(), "line 2: "),
+        (f"{HEADER}\na,b,{'X' * 90},EQ,x".encode(), "line 2: an instrument id has at most"),
+        (b"\xff\xfe" + FILE.encode("utf-16-le"), "not UTF-8"),
+        (b"x" * (MAX_BYTES + 1), "has at most 1,000,000"),
+        ("\n".join([HEADER, *[f"a,b,S{n},EQ,x" for n in range(MAX_MEMBERS + 1)]]).encode(), "1 to 2000"),
+    ],
+)
+def test_what_is_no_list_is_refused_by_name_and_line(raw: bytes, message: str) -> None:
+    """The message says where and what is expected."""
+    with pytest.raises(InvalidInput) as caught:
+        parse_members(raw, NIFTY)
+    assert message in caught.value.message
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_members_or_a_clear_refusal(raw: bytes) -> None:
+    """Never another exception."""
+    members: tuple[str, ...] = ()
+    with suppress(InvalidInput):
+        members = parse_members(raw, NIFTY)
+    assert all(member.startswith("NSE:") for member in members)
+
+
+def test_the_lists_that_ship_carry_their_date_and_source() -> None:
+    """NIFTY 50 has fifty members, each once, and is of the review that its source names."""
+    (nifty,) = [each for each in shipped_lists() if each.index == NIFTY]
+    assert nifty.valid_from == date(2025, 9, 30)
+    assert len(set(nifty.members)) == len(nifty.members) == 50
+    assert all(member.startswith("NSE:") for member in nifty.members)
+    assert "review of August 2025" in nifty.source
