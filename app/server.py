@@ -14,8 +14,9 @@ import orjson
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.outbox import OneWrite, Outbox
 from app.stall import STALL_SECONDS, StallWatch
 from app.websocket_protocol import DirectWebSocketProtocol
 
@@ -102,6 +103,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._held_back = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._outbox: Outbox = getattr(self.config, "outbox", None) or Outbox()
         self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -161,7 +163,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
-            self.cycle.transport = _OneWrite(self.cycle)  # type: ignore[assignment]  # all that a cycle asks of it
+            self.cycle.transport = OneWrite(self.cycle, self._outbox)  # type: ignore[assignment]  # all it is asked for
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text says less than ours
         """What uvicorn calls when the parser stopped: answer with the reason."""
@@ -172,6 +174,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._refused = True
+        self._outbox.flush()
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # our bytes would stand in the middle of another answer
             return
@@ -181,10 +184,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def eof_received(self) -> None:
-        """The client has nothing more to say."""
+        """The client has nothing more to say. The transport closes itself then, and must have what waits."""
+        self._outbox.flush()
         if self._refused:
             self.transport.close()
         super().eof_received()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the other protocol, which writes to it by itself."""
+        self._outbox.flush()
+        super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        """The server stops: close the connection, now or after the answer that is being made."""
+        self._outbox.flush()
+        super().shutdown()
 
     def pause_writing(self) -> None:
         """The connection is full: from now on the client must read."""
@@ -217,47 +231,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()  # it never asked anything
 
 
-class _OneWrite:
-    """A cycle's transport that writes head and body of an answer at once, if its length is known.
+class _Config(uvicorn.Config):
+    """uvicorn's settings, and what the connections of one server share."""
 
-    uvicorn writes each by itself, and each write is a system call that wakes the client: the second takes a tenth of
-    the time of a small answer. A stream has no length, so its head goes out as soon as it is there.
-    """
-
-    __slots__ = ("_cycle", "_head", "_transport")
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle: RequestResponseCycle | None = cycle
-        """Until its head is written."""
-        self._transport = cycle.transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Hold back a head whose body follows; else write."""
-        if self._head is not None:
-            data, self._head = self._head + data, None
-        elif self._holds_back():
-            self._head = data
-            return
-        self._transport.write(data)
-
-    def _holds_back(self) -> bool:
-        """Whether this is the head of an answer of known length, which uvicorn has read by then."""
-        cycle = self._cycle
-        if cycle is None or not cycle.response_started:
-            return False
-        self._cycle = None  # or each would keep the other until the cyclic collector comes by
-        return cycle.expected_content_length > 0 and cycle.scope["method"] != "HEAD"
-
-    def is_closing(self) -> bool:
-        """Whether the connection is about to end."""
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        """End the connection, after what was held back."""
-        if self._head is not None:
-            self.write(b"")
-        self._transport.close()
+    def __init__(self, app: ASGIApp, **settings: Any) -> None:
+        super().__init__(app, **settings)
+        self.outbox = Outbox()
 
 
 class Server(uvicorn.Server):
@@ -311,7 +290,7 @@ def build_server(  # noqa: PLR0913 - what a server can be given, by keyword
     `on_stop`: hooks that run together once nothing more is accepted, as the transports' `close_all`. X-Forwarded-For
     is not believed: anybody could forge a peer with it.
     """
-    config = uvicorn.Config(
+    config = _Config(
         app,
         host=host,
         port=port,
