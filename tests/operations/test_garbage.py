@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.domain.garbage import MIDDLE, OLD, YOUNG, collections_for_serving, exempt_what_lives, return_freed_memory
+from app.domain.garbage import MIDDLE, OLD, YOUNG, collections_for_serving, exempt_what_lives
 
 ROOT = Path(__file__).parents[2]
 BLOCK = 100_000
