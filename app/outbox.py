@@ -7,8 +7,6 @@ it awake. What is not a whole answer, and what ends a connection, goes out at on
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
 MAX_ANSWERS = 32
 """Answers that wait for each other: a turn with more, or with slow ones, must not hold up the first."""
 MAX_BYTES = 256 * 1024
@@ -44,38 +42,30 @@ class Outbox:
 
 
 class OneWrite:
-    """A cycle's transport that writes head and body of an answer at once, if its length is known.
+    """The transport of one answer: its head and its body go out at once if its length is known.
 
-    uvicorn writes each by itself. A stream has no length, so its head goes out as soon as it is there.
+    A stream has no length, so its head goes out as soon as it is there.
     """
 
-    __slots__ = ("_cycle", "_head", "_outbox", "_transport")
+    __slots__ = ("_head", "_outbox", "_transport")
 
-    def __init__(self, cycle: RequestResponseCycle, outbox: Outbox) -> None:
-        self._cycle: RequestResponseCycle | None = cycle
-        """Until its head is written."""
-        self._transport = cycle.transport
+    def __init__(self, transport: asyncio.WriteTransport, outbox: Outbox) -> None:
+        self._transport = transport
         self._outbox = outbox
         self._head: bytes | None = None
 
+    def hold(self, head: bytes) -> None:
+        """Keep a head whose body follows."""
+        self._head = head
+
     def write(self, data: bytes) -> None:
-        """Hold back a head whose body follows, put both in the outbox; else write."""
+        """Put head and body in the outbox; what has no head waiting is written at once."""
         if self._head is not None:
             data, self._head = self._head + data, None
             self._outbox.put(self._transport, data)
-        elif self._holds_back():
-            self._head = data
-        else:
+        elif data:
             self._outbox.flush()
             self._transport.write(data)
-
-    def _holds_back(self) -> bool:
-        """Whether this is the head of an answer of known length, which uvicorn has read by then."""
-        cycle = self._cycle
-        if cycle is None or not cycle.response_started:
-            return False
-        self._cycle = None  # or each would keep the other until the cyclic collector comes by
-        return cycle.expected_content_length > 0 and cycle.scope["method"] != "HEAD"
 
     def is_closing(self) -> bool:
         """Whether the connection is about to end."""

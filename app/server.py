@@ -16,7 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.outbox import OneWrite, Outbox
+from app.http_protocol import LeanHttpProtocol
+from app.outbox import Outbox
 from app.stall import STALL_SECONDS, StallWatch
 from app.websocket_protocol import DirectWebSocketProtocol
 
@@ -86,7 +87,7 @@ class _Refused(Exception):
     """Stops the parser inside one of its callbacks."""
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class BoundedHttpProtocol(LeanHttpProtocol):
     """uvicorn's protocol with bounds on URL, headers and the time they take.
 
     A bound is checked as its bytes are parsed; what the parser holds back (an unfinished line) is counted by read.
@@ -103,7 +104,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._held_back = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
-        self._outbox: Outbox = getattr(self.config, "outbox", None) or Outbox()
         self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -160,10 +160,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The end of the headers: the application's turn."""
         self._in_head = False
         self._stop_timer()
-        before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before:
-            self.cycle.transport = OneWrite(self.cycle, self._outbox)  # type: ignore[assignment]  # all it is asked for
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text says less than ours
         """What uvicorn calls when the parser stopped: answer with the reason."""
@@ -184,21 +181,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def eof_received(self) -> None:
-        """The client has nothing more to say. The transport closes itself then, and must have what waits."""
-        self._outbox.flush()
+        """The client has nothing more to say."""
         if self._refused:
             self.transport.close()
         super().eof_received()
-
-    def handle_websocket_upgrade(self) -> None:
-        """Leave the connection to the other protocol, which writes to it by itself."""
-        self._outbox.flush()
-        super().handle_websocket_upgrade()
-
-    def shutdown(self) -> None:
-        """The server stops: close the connection, now or after the answer that is being made."""
-        self._outbox.flush()
-        super().shutdown()
 
     def pause_writing(self) -> None:
         """The connection is full: from now on the client must read."""
