@@ -17,7 +17,7 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
 )
-from graphql.execution import Executor, default_field_resolver, default_type_resolver
+from graphql.execution import Executor, MiddlewareManager, default_field_resolver, default_type_resolver
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
@@ -182,7 +182,7 @@ def build_executor(  # noqa: PLR0913 - what one request has
         default_field_resolver,
         default_type_resolver,
         default_field_resolver,
-        middleware_manager=replay,  # type: ignore[arg-type]  # it is asked for resolvers and nothing else
+        middleware_manager=MiddlewareManager(replay) if replay is not None else None,
         is_awaitable=is_awaitable,  # type: ignore[arg-type]  # it is no TypeGuard, and need not be
     )
     executor.operation_extensions = extensions

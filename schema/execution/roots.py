@@ -42,16 +42,15 @@ Resolve = Callable[..., Any]
 
 
 class Replay:
-    """What root fields were resolved to, by response name. Has the shape of graphql-core's middleware manager."""
+    """What root fields were resolved to, by response name. For one operation."""
 
-    __slots__ = ("_planned", "_raised", "_values")
+    __slots__ = ("_raised", "_values")
 
-    def __init__(self, planned: Sequence["RootField"]) -> None:
-        self._planned = frozenset(field.resolve for field in planned)
+    def __init__(self) -> None:
         self._values: dict[str, Any] = {}
         self._raised: dict[str, Exception] = {}
 
-    def resolve(self, field: "RootField", info: ResolveInfo, given: Mapping[str, Any]) -> Any:
+    def first(self, field: "RootField", info: ResolveInfo, given: Mapping[str, Any]) -> Any:
         """What the field's resolver returns; Undefined if it raised."""
         try:
             value = self._values[field.response_name] = field.resolve(None, info, **given)
@@ -60,18 +59,12 @@ class Replay:
             return Undefined
         return value
 
-    def get_field_resolver(self, resolve: Resolve) -> Resolve:
-        """The resolver, which for a root field that has run says again what came of it."""
-        if resolve not in self._planned:
-            return resolve
-
-        def again(source: Any, info: Any, **given: Any) -> Any:
-            name = info.path.key if info.path.prev is None else None
-            if name in self._raised:
-                raise self._raised.pop(name)  # kept, it would keep this object by its traceback, and be kept by it
-            return self._values[name] if name in self._values else resolve(source, info, **given)
-
-        return again
+    def resolve(self, resolve: Resolve, source: Any, info: Any, /, **given: Any) -> Any:
+        """What graphql-core calls as middleware: a root field that has run says again what came of it."""
+        name = info.path.key if info.path.prev is None else None
+        if name in self._raised:
+            raise self._raised.pop(name)  # kept, it would keep this object by its traceback, and be kept by it
+        return self._values[name] if name in self._values else resolve(source, info, **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +183,8 @@ class RootPlan:
             given = None if selection is None else field.arguments(variables)
             if selection is None or given is None:
                 return replay
-            replay = replay or Replay(self.fields)
-            value = replay.resolve(field, field.info(self, variables, context, extensions), given)
+            replay = replay or Replay()
+            value = replay.first(field, field.info(self, variables, context, extensions), given)
             if value is Undefined or is_awaitable(value):
                 return replay
             try:

@@ -1,6 +1,8 @@
 """Root fields by their plan: the same answers as graphql-core's, and no resolver twice."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
@@ -182,3 +184,19 @@ async def test_selection_follows_its_conditions(engine: Engine, monkeypatch: pyt
         seen.append(await both(engine, query, {"size": size}, monkeypatch))
 
     assert (b"size" in seen[0], b"size" in seen[1], b"size" in seen[2]) == (True, False, True)
+
+
+@pytest.mark.parametrize("mood", ["fine", "later"])
+async def test_operation_is_freed_at_its_end(engine: Engine, mood: str) -> None:
+    """By the plan and after it, without the cyclic collector."""
+    await learn(engine, ONE, {"mood": "fine"})
+    gc.collect()
+    gc.disable()
+    try:
+        context = Context()
+        seen = weakref.ref(context)
+        await engine.execute(ready(engine, ONE, {"mood": mood}), context)
+        del context
+        assert seen() is None
+    finally:
+        gc.enable()
