@@ -14,8 +14,10 @@ import orjson
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.http_protocol import LeanHttpProtocol
+from app.outbox import Outbox
 from app.stall import STALL_SECONDS, StallWatch
 from app.websocket_protocol import DirectWebSocketProtocol
 
@@ -85,7 +87,7 @@ class _Refused(Exception):
     """Stops the parser inside one of its callbacks."""
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class BoundedHttpProtocol(LeanHttpProtocol):
     """uvicorn's protocol with bounds on URL, headers and the time they take.
 
     A bound is checked as its bytes are parsed; what the parser holds back (an unfinished line) is counted by read.
@@ -158,10 +160,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The end of the headers: the application's turn."""
         self._in_head = False
         self._stop_timer()
-        before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before:
-            self.cycle.transport = _OneWrite(self.cycle)  # type: ignore[assignment]  # all that a cycle asks of it
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text says less than ours
         """What uvicorn calls when the parser stopped: answer with the reason."""
@@ -172,6 +171,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._refused = True
+        self._outbox.flush()
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # our bytes would stand in the middle of another answer
             return
@@ -217,47 +217,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()  # it never asked anything
 
 
-class _OneWrite:
-    """A cycle's transport that writes head and body of an answer at once, if its length is known.
+class _Config(uvicorn.Config):
+    """uvicorn's settings, and what the connections of one server share."""
 
-    uvicorn writes each by itself, and each write is a system call that wakes the client: the second takes a tenth of
-    the time of a small answer. A stream has no length, so its head goes out as soon as it is there.
-    """
-
-    __slots__ = ("_cycle", "_head", "_transport")
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle: RequestResponseCycle | None = cycle
-        """Until its head is written."""
-        self._transport = cycle.transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Hold back a head whose body follows; else write."""
-        if self._head is not None:
-            data, self._head = self._head + data, None
-        elif self._holds_back():
-            self._head = data
-            return
-        self._transport.write(data)
-
-    def _holds_back(self) -> bool:
-        """Whether this is the head of an answer of known length, which uvicorn has read by then."""
-        cycle = self._cycle
-        if cycle is None or not cycle.response_started:
-            return False
-        self._cycle = None  # or each would keep the other until the cyclic collector comes by
-        return cycle.expected_content_length > 0 and cycle.scope["method"] != "HEAD"
-
-    def is_closing(self) -> bool:
-        """Whether the connection is about to end."""
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        """End the connection, after what was held back."""
-        if self._head is not None:
-            self.write(b"")
-        self._transport.close()
+    def __init__(self, app: ASGIApp, **settings: Any) -> None:
+        super().__init__(app, **settings)
+        self.outbox = Outbox()
 
 
 class Server(uvicorn.Server):
@@ -311,7 +276,7 @@ def build_server(  # noqa: PLR0913 - what a server can be given, by keyword
     `on_stop`: hooks that run together once nothing more is accepted, as the transports' `close_all`. X-Forwarded-For
     is not believed: anybody could forge a peer with it.
     """
-    config = uvicorn.Config(
+    config = _Config(
         app,
         host=host,
         port=port,

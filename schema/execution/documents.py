@@ -24,6 +24,7 @@ from schema.execution.cost import Cost
 from schema.execution.failures import failure, graphql_failure, limit_failure
 from schema.execution.limits import CostModel, LimitExceeded, Limits, check_limit
 from schema.execution.records import FailureKind, OperationKind, RequestFailure
+from schema.execution.roots import RootPlan, plan_roots
 from schema.execution.sizes import variable_defaults
 from schema.execution.validation import validation_errors
 
@@ -45,6 +46,8 @@ class Operation:
     defaults: Mapping[str, object]
     """Values of the variables that a request leaves out."""
     variables: VariablePlan
+    roots: RootPlan | None
+    """How its root fields are answered at once; None: by graphql-core."""
     document: "Document"
 
     def price(self, variables: Mapping[str, object]) -> int:
@@ -79,7 +82,8 @@ class Document:
     ) -> Operation:
         name = node.name.value if node.name else None
         plan = VariablePlan(schema, node.variable_definitions or ())
-        return Operation(node, node.operation.value, name, costs[name], variable_defaults(node), plan, self)
+        roots = plan_roots(schema, node, self.fragment_definitions, self.selections)
+        return Operation(node, node.operation.value, name, costs[name], variable_defaults(node), plan, roots, self)
 
     def choose(self, name: str | None) -> Operation | RequestFailure:
         """The operation that a request means: the named one, or the only one."""

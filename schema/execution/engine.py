@@ -42,6 +42,7 @@ from schema.execution.records import (
     OperationRecord,
     RequestFailure,
 )
+from schema.execution.roots import Replay
 
 Result = dict[str, object]
 """A response: `data`, then `errors` and `extensions` where there are any; without `data` nothing was executed."""
@@ -146,16 +147,27 @@ class Engine:
         """
         operation_id = new_operation_id()
         try:
-            executor = self.executor(prepared, context)
-            outcome = executor.execute_operation()
-            if executor.is_awaitable(outcome):
-                return self._wait(prepared, executor, cast("Awaitable[ExecutionResult]", outcome), operation_id)
-            executor.release()
-            result = self._result(cast("ExecutionResult", outcome), context, operation_id)
+            data = self._at_once(prepared, context)
+            if isinstance(data, dict):
+                result = with_extensions({"data": data}, context)
+            else:
+                executor = self.executor(prepared, context, replay=data)
+                outcome = executor.execute_operation()
+                if executor.is_awaitable(outcome):
+                    return self._wait(prepared, executor, cast("Awaitable[ExecutionResult]", outcome), operation_id)
+                executor.release()
+                result = self._result(cast("ExecutionResult", outcome), context, operation_id)
         except Exception as error:  # noqa: BLE001 - the boundary: a caller never sees a bug of ours, the log does
             result = self._bug(error, operation_id)
         self.finish(prepared, operation_id, result)
         return result
+
+    def _at_once(self, prepared: Prepared, context: OperationContext) -> dict[str, object] | Replay | None:
+        """The data, if all root fields are plainly right at once; else what has been resolved so far, None: nothing."""
+        operation = prepared.operation
+        if operation.roots is None:
+            return None
+        return operation.roots.run(prepared.variables.coerced, context, prepared.request.extensions)
 
     async def _wait(
         self,
@@ -205,11 +217,12 @@ class Engine:
             result["errors"] = format_errors(completed.errors, operation_id)
         return with_extensions(result, context)
 
-    def executor(self, prepared: Prepared, context: OperationContext) -> OperationExecutor:
-        """What executes the operation with this context."""
-        return build_executor(
-            self._schema, prepared.operation, prepared.variables, context, prepared.request.extensions
-        )
+    def executor(
+        self, prepared: Prepared, context: OperationContext, *, replay: Replay | None = None
+    ) -> OperationExecutor:
+        """What executes the operation with this context. `replay`: what is resolved already."""
+        extensions = prepared.request.extensions
+        return build_executor(self._schema, prepared.operation, prepared.variables, context, extensions, replay=replay)
 
     def subscription_field(self, name: str) -> GraphQLField:
         """The definition of a field that a valid subscription selects."""

@@ -5,11 +5,10 @@ whatever that does not take for granted is completed by graphql-core as if there
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from graphql import (
     FieldNode,
-    FragmentDefinitionNode,
     GraphQLField,
     GraphQLList,
     GraphQLNonNull,
@@ -17,38 +16,18 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLSchema,
-    OperationDefinitionNode,
 )
-from graphql.execution import Executor, default_field_resolver, default_type_resolver
+from graphql.execution import Executor, MiddlewareManager, default_field_resolver, default_type_resolver
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
-from strawberry.execution import optimized_is_awaitable
 
 from app.domain.candles import CandleColumns
 from schema.execution.compiled.library import WORTH, DocumentSelections
 from schema.execution.compiled.selection import Selection
 from schema.execution.documents import Operation
-
-
-class ResolveInfo(NamedTuple):
-    """What `strawberry.Info` reads: graphql-core's info with the plain variables and the request's extensions."""
-
-    field_name: str
-    field_nodes: list[FieldNode]
-    return_type: GraphQLOutputType
-    parent_type: GraphQLObjectType
-    path: Path
-    schema: GraphQLSchema
-    fragments: dict[str, FragmentDefinitionNode]
-    root_value: Any
-    operation: OperationDefinitionNode
-    variable_values: dict[str, Any]
-    context: Any
-    is_awaitable: Any
-    abort_signal: Any
-    async_helpers: Any
-    operation_extensions: Any
+from schema.execution.info import ResolveInfo, is_awaitable
+from schema.execution.roots import Replay
 
 
 class OperationExecutor(Executor[Any]):
@@ -178,7 +157,7 @@ class OperationExecutor(Executor[Any]):
         )
 
 
-def build_executor(
+def build_executor(  # noqa: PLR0913 - what one request has
     schema: GraphQLSchema,
     operation: Operation,
     variables: VariableValues,
@@ -186,8 +165,12 @@ def build_executor(
     extensions: object,
     *,
     compiled: bool = True,
+    replay: Replay | None = None,
 ) -> OperationExecutor:
-    """An executor for one request of a known operation. Without `compiled` the answer is the same and slower."""
+    """An executor for one request of a known operation. Without `compiled` the answer is the same and slower.
+
+    `replay`: what root fields have been resolved to already, so that no resolver runs twice.
+    """
     executor = OperationExecutor(
         schema,
         operation.document.fragment_definitions,
@@ -199,7 +182,8 @@ def build_executor(
         default_field_resolver,
         default_type_resolver,
         default_field_resolver,
-        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # it is no TypeGuard, and need not be
+        middleware_manager=MiddlewareManager(replay) if replay is not None else None,
+        is_awaitable=is_awaitable,  # type: ignore[arg-type]  # it is no TypeGuard, and need not be
     )
     executor.operation_extensions = extensions
     executor.selections = operation.document.selections if compiled else None

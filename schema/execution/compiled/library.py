@@ -4,7 +4,7 @@ One library serves one schema; a document's part (`DocumentSelections`) lives in
 """
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -110,6 +110,18 @@ class DocumentSelections:
         if isinstance(known, int):
             known = self._learn(key, known + objects, Planner(executor), record_type, group)
         return known
+
+    def known(
+        self, record_type: GraphQLObjectType, node: FieldNode, variables: Mapping[str, object]
+    ) -> Selection | None:
+        """The selection of a field of one node, if `find` has made it; None if it has not."""
+        if self._conditions is None:
+            return None
+        key: Key = (id(record_type), id(node))
+        if self._conditions:
+            key += tuple([variables.get(name) for name in self._conditions])
+        found = self._known.get(key)
+        return found if isinstance(found, Selection) else None
 
     def forget(self) -> None:
         """Drop everything; it is found again as it is needed."""

@@ -1,0 +1,131 @@
+"""HTTP/1.1 on one connection: uvicorn's protocol with less done for each request.
+
+`app.server` sets its bounds. A request gets our own cycle (`app.http_cycle`), its answer goes by the server's outbox,
+and an idle connection is found by a timer that stays, where uvicorn sets and clears one for each request.
+"""
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.http_cycle import Cycle
+from app.outbox import OneWrite, Outbox
+
+KNOWN_TARGETS = 64
+"""URLs whose parts are remembered; a front end that posts has one."""
+
+
+class LeanHttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    cycle: Cycle
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._outbox: Outbox = getattr(self.config, "outbox", None) or Outbox()
+        self._idle_since: float | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._forget_idleness()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """The client has nothing more to say. The transport closes itself then, and must have what waits."""
+        self._outbox.flush()
+        super().eof_received()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the other protocol, which writes to it by itself."""
+        self._forget_idleness()
+        self._outbox.flush()
+        super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        """The server stops: close the connection, now or after the answer that is being made."""
+        self._outbox.flush()
+        super().shutdown()
+
+    def on_headers_complete(self) -> None:
+        """A request: the application's turn, unless another request of this connection is before it."""
+        version, scope = self.parser.get_http_version(), self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
+        path, raw_path, scope["query_string"] = _parts(self.url)
+        scope["path"] = self.root_path + path
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        before = self.cycle
+        self.cycle = Cycle(
+            scope,
+            OneWrite(self.transport, self._outbox),
+            self.flow,
+            logger=self.logger,
+            default_headers=self.server_state.default_headers,
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        app: Any = service_unavailable if self._is_full() else self.app
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
+
+    def _is_full(self) -> bool:
+        limit = self.limit_concurrency
+        if limit is None or (len(self.connections) < limit and len(self.tasks) < limit):
+            return False
+        self.logger.warning("Exceeded concurrency limit.")
+        return True
+
+    def on_response_complete(self) -> None:
+        """An answer is written: the next request of the connection, or a while without one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """What uvicorn calls when bytes come. The timer stays, and will see that the connection is not idle."""
+        self._idle_since = None
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._look_if_idle)
+
+    def _look_if_idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the end of the answer that is being made sets the next timer
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_again(left)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def _forget_idleness(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+
+@lru_cache(maxsize=KNOWN_TARGETS)
+def _parts(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it was sent, and query. Raises what httptools does for a URL that is none."""
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
