@@ -7,6 +7,7 @@ from app.domain.errors import LoginRequired, MalformedPayload, NotPriced, NotSup
 from app.domain.feeds import BreakerState
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
+from app.domain.spending import requests_spent
 from app.ports import QuoteSource
 from app.providers.breaker import FAILURES, Breaker
 from app.providers.fallback import FallbackQuotes, Link
@@ -175,6 +176,24 @@ async def test_an_open_circuit_costs_no_call() -> None:
     pair.first.outage = None
     pair.clock.advance(5)
     assert await pair.prices(INFY) == {INFY.id: (1.0, None)}
+
+
+async def test_an_error_that_is_raised_again_and_again_does_not_grow() -> None:
+    """Each raise adds to the traceback of the one object; and nobody is charged for what was not sent."""
+    pair = Pair()
+    pair.second.outage = SourceUnavailable("it is down")
+    for _ in range(FAILURES):
+        with pytest.raises(SourceUnavailable):
+            await pair.both.quotes([WORLD])
+    depths, spent = set[int](), set[int]()
+    for _ in range(5):
+        with pytest.raises(SourceUnavailable) as raised:
+            await pair.both.quotes([WORLD])
+        depths.add(len(raised.traceback))
+        spent.add(requests_spent(raised.value))
+    assert len(depths) == 1
+    assert spent == {0}
+    assert len(pair.second.asked) == FAILURES
 
 
 async def test_a_caller_that_leaves_says_nothing_of_the_source() -> None:

@@ -95,19 +95,19 @@ async def test_a_chart_needs_no_crumb(fake: FakeYahoo, yahoo: Yahoo):
 async def test_beyond_the_reach_nothing_is_sent(fake: FakeYahoo, yahoo: Yahoo, interval: Interval):
     """Neither too long nor too old; the longest and the oldest are sent."""
     fake.usual = JSONResponse(chart([]))
-    longest, reach = LONGEST_SPANS[interval], REACHES[interval]
-    second, oldest = timedelta(seconds=1), NOW - reach
+    now, longest, reach = yahoo.client.clock.now(), LONGEST_SPANS[interval], REACHES[interval]
+    second, oldest = timedelta(seconds=1), now - reach
     for start, end in (
-        (NOW - longest - second, NOW),
+        (now - longest - second, now),
         (oldest - timedelta(hours=1), oldest),
-        (NOW, NOW),
-        (NOW, NOW - second),
-        (NOW + timedelta(days=365 * 300), NOW + timedelta(days=365 * 300 + 1)),
+        (now, now),
+        (now, now - second),
+        (now + timedelta(days=365 * 300), now + timedelta(days=365 * 300 + 1)),
     ):
         with pytest.raises(InvalidRange):
             await yahoo.candles.candles(INFY, interval, CandleRange(start, end))
     assert fake.requests == []
-    for start in {NOW - longest, oldest}:
+    for start in {now - longest, oldest}:
         await yahoo.candles.candles(INFY, interval, CandleRange(start, start + timedelta(days=1)))
     assert fake.counts["chart"] == len({longest, reach})
 
