@@ -25,7 +25,7 @@ SNAPSHOT_PATIENCE = 0.4
 """Seconds a snapshot waits for the running stream's first packets, which cost nothing, before it asks
 the source, which costs a request out of one a second. A subscribed instrument's packet comes within 100 ms."""
 
-FLUSH_SECONDS = 0.02
+FLUSH_SECONDS = 0.01
 """The ticker's own rate: no stream has more updates than this, whatever its throttle."""
 
 

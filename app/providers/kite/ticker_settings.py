@@ -13,7 +13,7 @@ class TickerSettings:
     """Kite's limit a socket."""
     chunk: int = 500
     """Tokens of one message: 3,000 in one message is 30 KB that nothing else can overtake."""
-    flush_interval: float = 0.02
+    flush_interval: float = 0.01
     """Shortest time between two deliveries: it is what a tick may wait here, and 25 ms is what it may in all."""
     silence: float = 5.0
     """A socket without a frame for so long is dead: heartbeats come every second (the official Go client's limit)."""
