@@ -18,7 +18,7 @@ from app.store.engine import BUSY_TIMEOUT_SECONDS, dial_postgresql
 from app.store.instrument_rows import COLUMNS, INSERT, NO_ROWS, ON_CONFLICT, READ, RowDecoder, encode_row
 from app.store.master_diff import MasterDiff
 
-CHUNK = 2_000
+CHUNK = 500
 """Rows that one driver call fetches: few enough that the interpreter can switch threads every few milliseconds."""
 
 
