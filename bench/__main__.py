@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.clock import SystemClock
-from bench import latency, peers, start
+from bench import history, latency, peers, start
 from bench.contenders import has_node
 from bench.processes import BUILD, ROOT
 from bench.report import TABLES
@@ -26,7 +26,9 @@ ALONE = ("bench.intake", "bench.master", "bench.candles")
 async def measure(plan: peers.Plan, progress: Progress) -> list[Line]:
     """Every line of the great table."""
     lines = await peers.measure(plan, progress)
-    task = progress.add_task("latency", total=2)
+    task = progress.add_task("history", total=3)
+    lines += await history.lines()
+    progress.update(task, advance=1, description="latency")
     lines += await latency.lines()
     progress.update(task, advance=1, description="start and memory")
     lines += await start.lines()
