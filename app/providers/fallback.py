@@ -98,7 +98,7 @@ class FallbackQuotes:
         Raises the error if it is one and the same for all instruments. An instrument that no source carries
         has NotSupported.
         """
-        state = _Round(instruments)
+        state = _Round(instruments, [link.name for link in self._links])
         for place, link in enumerate(self._links):
             wanted = state.wanted(link)
             if wanted:
@@ -122,7 +122,8 @@ class FallbackQuotes:
 class _Round:
     """What is known while the sources are asked one after the other."""
 
-    def __init__(self, instruments: Sequence[Instrument]) -> None:
+    def __init__(self, instruments: Sequence[Instrument], names: Sequence[DataSource]) -> None:
+        self._names = names
         self._open = {instrument.id: instrument for instrument in instruments}
         self._asked: set[str] = set()
         self._quotes: dict[str, Quote] = {}
@@ -163,5 +164,6 @@ class _Round:
         if len(reasons) == 1 and not self._was_answered and not uncarried:
             raise next(iter(reasons.values()))
         for key in uncarried:
-            self._errors[key] = NotSupported(f"no source that is configured has {key}")
+            who = " nor ".join(self._names)
+            self._errors[key] = NotSupported(f"{'neither ' if len(self._names) > 1 else ''}{who} has {key}")
         return QuoteBatch(self._quotes, self._errors, self.calls)

@@ -134,6 +134,7 @@ async def test_what_no_source_carries_is_not_supported_whatever_the_others_say()
     batch = await pair.both.quotes([INFY, WORLD])
     assert batch.errors[INFY.id] is DOWN
     assert isinstance(batch.errors[WORLD.id], NotSupported)
+    assert str(batch.errors[WORLD.id]) == "neither KITE nor YAHOO has NSE:WORLD"
 
 
 async def test_what_one_source_says_of_an_instrument_takes_no_other_one_its_price() -> None:
