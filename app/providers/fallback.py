@@ -164,6 +164,9 @@ class _Round:
         if len(reasons) == 1 and not self._was_answered and not uncarried:
             raise next(iter(reasons.values()))
         for key in uncarried:
-            who = " nor ".join(self._names)
-            self._errors[key] = NotSupported(f"{'neither ' if len(self._names) > 1 else ''}{who} has {key}")
+            self._errors[key] = NotSupported(_lacking(self._names, key))
         return QuoteBatch(self._quotes, self._errors, self.calls)
+
+
+def _lacking(names: Sequence[DataSource], key: str) -> str:
+    return f"{names[0]} has no {key}" if len(names) == 1 else f"neither {' nor '.join(names)} has {key}"

@@ -164,6 +164,13 @@ async def test_that_there_is_no_price_is_an_answer_and_closes_the_circuit() -> N
     assert pair.breakers[1].status("quotes").state is BreakerState.CLOSED
 
 
+async def test_a_source_alone_is_named_for_what_it_lacks() -> None:
+    """As `quote(source:)` asks it."""
+    pair = Pair()
+    batch = await FallbackQuotes(pair.links[:1]).quotes([WORLD])
+    assert str(batch.errors[WORLD.id]) == "KITE has no NSE:WORLD"
+
+
 async def test_an_open_circuit_costs_no_call() -> None:
     """The source is not asked at all until the pause is over, and then once."""
     pair = Pair()
