@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feeds import FeedState
-from app.providers.kite.backoff import Backoff
+from app.providers.backoff import Backoff
 from app.providers.kite.dial import Line
 from tests.kite_ticker.exchange import running_ticker, until
 

@@ -17,13 +17,13 @@ from websockets.exceptions import ConnectionClosed
 from app.domain.feeds import FeedState
 from app.domain.quotes import StreamMode
 from app.ports import Clock
-from app.providers.kite.backoff import Backoff
+from app.providers.backoff import Backoff
 from app.providers.kite.dial import DialFailed, Line, SocketRefused, TokenRefused
 from app.providers.kite.frames import Message, TickerSocket
 from app.providers.kite.intake import Intake
 from app.providers.kite.messages import error_in, plan_requests
-from app.providers.kite.race import first_of
 from app.providers.kite.ticker_settings import TickerSettings
+from app.providers.race import first_of
 
 SILENCE_CHECKS = 10
 """How often within the allowed silence the watch looks: a dead socket is found at most a tenth late."""

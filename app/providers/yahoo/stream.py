@@ -20,8 +20,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from app.domain.errors import NotSupported
 from app.domain.feeds import FeedState, FeedStatus
 from app.ports import Clock, TickSink, Wanted
-from app.providers.kite.backoff import Backoff
-from app.providers.kite.race import first_of
+from app.providers.backoff import Backoff
+from app.providers.race import first_of
 from app.providers.yahoo.config import YahooConfig
 from app.providers.yahoo.intake import Counters, Intake, subscriptions
 from app.providers.yahoo.stream_settings import StreamSettings

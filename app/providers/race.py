@@ -1,4 +1,4 @@
-"""Several jobs, of which the first to end decides. Used by `connection` for the life of one socket."""
+"""Several jobs, of which the first to end decides. Used by both streams for the life of one socket."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
