@@ -202,8 +202,8 @@ async def test_two_sockets_get_the_same_change_in_their_own_modes(sandbox: Runni
             await client.ticks(2)
         market.change(INFY, last_price=1.0)
 
-        assert [(tick["mode"], tick["last_price"]) for tick in await first.ticks()] == [("full", 1.0)]
-        assert [(tick["mode"], tick["last_price"]) for tick in await second.ticks()] == [("ltp", 1.0)]
+        assert (await first.changed_to(1.0))["mode"] == "full"
+        assert (await second.changed_to(1.0))["mode"] == "ltp"
 
 
 async def test_a_socket_that_does_not_read_is_dropped(market: TinyMarket) -> None:

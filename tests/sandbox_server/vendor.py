@@ -85,6 +85,13 @@ class SocketClient:
             ticks += vendor_ticks(await self.packets())
         return ticks
 
+    async def changed_to(self, price: float) -> dict[str, Any]:
+        """The first tick with this price; the ticker may repeat the one before."""
+        while True:
+            for tick in await self.ticks():
+                if tick["last_price"] == price:
+                    return tick
+
     async def drain(self) -> None:
         """Read until the connection ends, which raises."""
         while True:
