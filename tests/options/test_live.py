@@ -9,7 +9,8 @@ from app.domain.instruments import InstrumentKind
 from app.domain.options import OptionChain
 from app.domain.provenance import Cost
 from app.services.options import chain
-from tests.options.market import FAR, NIFTY, Market, derivative
+from app.services.options.chain import MARGIN
+from tests.options.market import FAR, NIFTY, STRIKES, Market, derivative
 
 OPTION = derivative(InstrumentKind.PUT, FAR, 24_550.0)
 
@@ -72,22 +73,47 @@ async def test_what_is_streamed_is_not_asked_for_again_until_it_changes() -> Non
     await updates.aclose()
 
 
-async def test_what_it_shows_is_held_in_the_stream_and_let_go_with_the_client() -> None:
-    """Also when other strikes are around the money, without a gap."""
-    market = streamed()
-    updates = updates_of(market)
-    first = await anext(updates)
-    shown = {leg.instrument.id for row in first.rows for leg in (row.call, row.put) if leg is not None}
-    assert market.held == [{NIFTY.id, market.future.id, *shown}]
-    market.put(market.future, 24_660.0)
+def held_around(market: Market, money: float) -> set[str]:
+    """What a live chain of three rows holds: its legs, MARGIN strikes more on each side, and what it is priced on."""
+    at = STRIKES.index(money)
+    strikes = STRIKES[at - 1 - MARGIN : at + 2 + MARGIN]
+    legs = {derivative(kind, FAR, each).id for each in strikes for kind in (InstrumentKind.CALL, InstrumentKind.PUT)}
+    return {NIFTY.id, market.future.id, *legs}
+
+
+def move_money(market: Market, forward: float) -> None:
+    """Another price of the future, and the stream tells it."""
+    market.put(market.future, forward)
     assert market.box is not None
     market.box.put(market.quoted[market.future.id])
-    second = await anext(updates)
-    shown = {leg.instrument.id for row in second.rows for leg in (row.call, row.put) if leg is not None}
-    assert second.at_the_money_strike == 24_650.0
-    assert market.held == [{NIFTY.id, market.future.id, *shown}]
+
+
+async def test_what_it_shows_is_held_in_the_stream_and_let_go_with_the_client() -> None:
+    """With a margin, and also when other strikes are around the money, without a gap."""
+    market = streamed()
+    updates = updates_of(market)
+    assert (await anext(updates)).at_the_money_strike == 24_550.0
+    assert market.held == [held_around(market, 24_550.0)]
+    move_money(market, 24_660.0)
+    assert (await anext(updates)).at_the_money_strike == 24_650.0
+    assert market.held == [held_around(market, 24_650.0)]
     await updates.aclose()
     assert market.held == []
+
+
+@pytest.mark.parametrize("forward", [24_510.0, 24_460.0, 24_610.0, 24_660.0])
+async def test_strikes_that_come_to_the_money_were_in_the_stream_before(forward: float) -> None:
+    """A chain whose money moves by one strike or two, up or down, costs no request."""
+    market, cost = streamed(), Cost()
+    updates = updates_of(market, cost)
+    await anext(updates)
+    market.streamed = set(market.held[0])
+    before = len(market.asked)
+    move_money(market, forward)
+    assert (await anext(updates)).at_the_money_strike == round(forward / 50) * 50
+    assert len(market.asked) > before
+    assert cost.upstream_calls == 0
+    await updates.aclose()
 
 
 async def test_without_a_stream_it_looks_at_the_clients_own_rate() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 
 from app.parts import Timing
+from app.services.options.chain import MARGIN
 from tests.service.sockets import Stream, subscribed
 from tests.support.patience import PATIENCE
 from tests.support.service import RunningService, running_pair
@@ -17,12 +18,21 @@ COOLING = Timing(linger=0.1, hot_for=0.2)
 """What only a question heated is out of the stream before the next chain comes."""
 LEGS = 7 * 2
 ENDS = 2
+HELD = ENDS + LEGS + 2 * MARGIN * 2
+"""The market moves while the test runs: strikes that may come to the money next are in the stream too."""
 
 
 async def carried(service: RunningService) -> int:
     """Instruments in Kite's stream."""
     answer = await service.ask("{ providers { name subscribedInstruments } }")
     return int(answer["data"]["providers"][0]["subscribedInstruments"])
+
+
+async def until_carried(service: RunningService, count: int) -> None:
+    """Wait until Kite's stream carries so many: what left it a moment ago lingers."""
+    with anyio.fail_after(PATIENCE):
+        while await carried(service) != count:  # noqa: ASYNC110 - seen from outside
+            await anyio.sleep(0.02)
 
 
 async def until_streamed(stream: Stream) -> dict[str, Any]:
@@ -46,11 +56,9 @@ async def test_all_legs_stay_in_the_stream_as_long_as_somebody_listens(tmp_path:
                     "fromStream": LEGS + ENDS,
                     "fromCache": 0,
                 }
-                assert await carried(service) == LEGS + ENDS
+            await until_carried(service, HELD)
             assert sandbox.count("quote") == calls
             chain = result["data"]["optionChain"]
             assert (len(chain["rows"]), chain["missing"]) == (7, [])
             assert all(row["call"]["quote"]["freshness"] == "LIVE" for row in chain["rows"])
-        with anyio.fail_after(PATIENCE):
-            while await carried(service):  # noqa: ASYNC110 - seen from outside
-                await anyio.sleep(0.02)
+        await until_carried(service, 0)

@@ -24,6 +24,8 @@ MAX_STRIKES = 60
 """Strikes on each side: 121 rows with two options each and two more quotes fit in one call of 500."""
 SHORTEST_THROTTLE = 0.5
 """Seconds between two chains of a subscription: each is computed anew, and no eye reads 60 greeks faster."""
+MARGIN = 2
+"""Strikes beyond the outermost on each side that a live chain streams too: the money moves by one at no request."""
 QUIET_SECONDS = 5.0
 """How long a live chain that is streamed as a whole waits for a change before it looks again: expiries come and go."""
 
@@ -63,7 +65,7 @@ class OptionChains:
     ) -> AsyncGenerator[OptionChain, None]:
         """The chain now, and again whenever a price of it has changed, at most once in `throttle` seconds.
 
-        All that it shows stays in the stream for as long as somebody listens.
+        All that it shows stays in the stream for as long as somebody listens, with MARGIN more strikes on each side.
         """
         sent: dict[str, Quote] | None = None
         with Hold(self._stream) as hold:
@@ -72,7 +74,7 @@ class OptionChains:
                 sight = await self._look(underlying_id, expiry, strikes_each_side, spent)
                 is_streamed = spent.from_stream == len(sight.instruments)
                 cost.add(spent)
-                is_new = hold.take(sight.instruments)
+                is_new = hold.take(sight.within(strikes_each_side + MARGIN, self._rate))
                 if sight.quotes != sent:
                     sent = sight.quotes
                     yield self._derived(sight)

@@ -56,6 +56,10 @@ class Listing:
         at = len(strikes) // 2 if money is None else strikes.index(money)
         return strikes[max(0, at - each_side) : at + each_side + 1]
 
+    def options_at(self, strikes: Sequence[float]) -> list[Instrument]:
+        """The options of some strikes."""
+        return [option for strike in strikes for option in self.options[strike].values()]
+
 
 def list_options(instruments: Instruments, underlying_id: str, expiry: date | None, now: datetime) -> Listing:
     """The options of an expiry; without one, of the nearest that is still to come.

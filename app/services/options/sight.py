@@ -58,7 +58,7 @@ class Sight:
     @property
     def legs(self) -> list[Instrument]:
         """The options that are shown."""
-        return [option for strike in self.shown for option in self.listing.options[strike].values()]
+        return self.listing.options_at(self.shown)
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -97,6 +97,10 @@ class Sight:
         if center is None:
             return None
         return min(self.listing.options, key=lambda strike: (abs(strike - center), strike))
+
+    def within(self, each_side: int, rate: float) -> list[Instrument]:
+        """What the options are priced on, and the options of so many strikes on each side of the money."""
+        return [*self.listing.ends, *self.listing.options_at(self.listing.around(self.money(rate), each_side))]
 
 
 class Eye:
