@@ -155,7 +155,10 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         feed.remember(fetched)
         metrics.quotes(QuoteOrigin.UPSTREAM, len(fetched))
 
-    quotes = QuoteService(sources.quotes, feed, clock, remember=remember)
+    by_fallback = sources.quotes
+    quotes = QuoteService(
+        by_fallback, feed, clock, remember=remember, lanes=by_fallback.lanes, lane_of=by_fallback.lane_of
+    )
     history = join_history(store, sources, phases, clock, metrics.candles_drifted)
     sessions = KiteSessions(
         kite.login,

@@ -33,7 +33,7 @@ def is_on_kite(instrument: Instrument) -> bool:
 class Sources:
     """What the runtime takes from the sources."""
 
-    quotes: QuoteSource
+    quotes: FallbackQuotes
     """By fallback, in the order of QUOTE_SOURCES."""
     quotes_of: Mapping[DataSource, QuoteSource]
     """Each source alone, by its name."""

@@ -47,6 +47,17 @@ class Breaker:
         self._pause = first_pause
         self._open_until = 0.0
         self._error: SourceError | None = None
+        self._wants_login = False
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether a call that began now would end at once, without an answer: the circuit is open, or nobody logged in.
+
+        A look: it lets nothing through.
+        """
+        if self._wants_login or self._state is BreakerState.HALF_OPEN:
+            return True
+        return self._state is BreakerState.OPEN and self._clock.monotonic() < self._open_until
 
     def refusal(self) -> SourceError | None:
         """Why the next call must not go out; None if it may: then it counts as begun."""
@@ -59,7 +70,7 @@ class Breaker:
 
     def succeeded(self) -> None:
         """The source answered."""
-        self._failures, self._pause, self._error = 0, self._first_pause, None
+        self._failures, self._pause, self._error, self._wants_login = 0, self._first_pause, None, False
         self._become(BreakerState.CLOSED)
 
     def failed(self, error: SourceError) -> None:
@@ -68,6 +79,7 @@ class Breaker:
         That a person must log in is an answer, and a quick one: it counts for nothing. Nor does what our own budget
         held back: a page that asks for much must not close the source to everybody.
         """
+        self._wants_login = isinstance(error, LoginRequired)
         if isinstance(error, LoginRequired) or (isinstance(error, RateLimited) and error.is_our_own):
             self.given_up()
             return

@@ -92,6 +92,22 @@ class FallbackQuotes:
         self._links = links
         self._patience = patience
 
+    @property
+    def lanes(self) -> int:
+        """How many sources there are."""
+        return len(self._links)
+
+    def lane_of(self, instrument: Instrument) -> int:
+        """The place of the source that an instrument may wait for: the first that carries it and is worth asking.
+
+        0 where there is none. A source that is certain to refuse costs no time: what falls through it shares the call
+        of the next one.
+        """
+        hopeful = (
+            place for place, link in enumerate(self._links) if not link.breaker.is_hopeless and link.carries(instrument)
+        )
+        return next(hopeful, 0)
+
     async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:
         """A quote from the first source that can, labelled with the reason if it was not the instrument's first.
 

@@ -214,3 +214,27 @@ async def test_a_caller_that_leaves_says_nothing_of_the_source() -> None:
     with anyio.move_on_after(0.05):
         await pair.both.quotes([INFY])
     assert pair.breakers[0].refusal() is None
+
+
+async def test_each_instrument_waits_for_the_first_source_that_is_worth_asking() -> None:
+    """A source that is sure to refuse, without a login or with an open circuit, costs no time: its lane is left."""
+    pair = Pair()
+
+    def lanes() -> list[int]:
+        return [pair.both.lane_of(each) for each in (INFY, WORLD, FUTURE)]
+
+    assert (pair.both.lanes, lanes()) == (2, [0, 1, 0])
+    pair.first.outage = LOGIN
+    await pair.prices(INFY)
+    assert lanes() == [1, 1, 0]
+    pair.first.outage = None
+    await pair.prices(INFY)
+    assert lanes() == [0, 1, 0]
+    pair.first.outage = DOWN
+    for _ in range(FAILURES - 1):
+        await pair.prices(INFY)
+        assert lanes() == [0, 1, 0], "one failure may be chance: the next call may take its time"
+    await pair.prices(INFY)
+    assert lanes() == [1, 1, 0]
+    pair.clock.advance(5)
+    assert lanes() == [0, 1, 0], "the pause is over: the next call goes out"

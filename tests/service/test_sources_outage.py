@@ -118,6 +118,35 @@ async def test_a_slow_kite_gives_way_within_the_deadline(tmp_path: Path) -> None
         assert price["freshness"] == "DELAYED"
 
 
+async def test_who_asks_for_what_only_yahoo_has_does_not_wait_for_kite(tmp_path: Path) -> None:
+    """Kite hangs over a share; the world index of another operation is answered meanwhile."""
+    async with both_sources(tmp_path) as (service, sandbox):
+        await sandbox.fault("latency", path="/quote", seconds=7.5)
+        finished: list[str] = []
+
+        async def ask(key: str) -> None:
+            await quoted(service, key)
+            finished.append(key)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, INFY)
+            tasks.start_soon(ask, WORLD)
+        assert finished == [WORLD, INFY]
+
+
+async def test_without_a_login_both_share_one_call_of_yahoos(tmp_path: Path) -> None:
+    """Kite refuses at once, so nothing is won by asking for the two apart."""
+    async with both_sources(tmp_path, login=False) as (service, sandbox):
+        await quoted(service, "NSE:TCS")
+        sandbox.clock.shift(**SECOND)
+        calls = sandbox.count("yahoo_quote")
+        asked = "query ($ids: [ID!]!) { quotes(ids: $ids, maxAgeMs: 0) { id lastPrice fallbackReason } }"
+        share, world = (await service.ask(asked, ids=[INFY, WORLD]))["data"]["quotes"]
+        assert share["fallbackReason"].startswith("KITE: LOGIN_REQUIRED: ")
+        assert world["fallbackReason"] is None
+        assert sandbox.count("yahoo_quote") == calls + 1
+
+
 async def test_what_yahoo_does_to_its_callers_has_an_answer_each(tmp_path: Path) -> None:
     """A crumb that is stale is renewed; a page instead of an answer and a 429 are errors with a code."""
     async with both_sources(tmp_path) as (service, sandbox):

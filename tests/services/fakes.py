@@ -82,12 +82,16 @@ class CountingQuotes:
         self.errors: dict[str, MarketDataError] = {}
         self.failure: Exception | None = None
         self.upstream_calls = 1
+        self.held: dict[str, anyio.Event] = {}
+        """A call with this instrument hangs until the event is set."""
 
     async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:
         ids = [instrument.id for instrument in instruments]
         self.calls.append(ids)
         number = len(self.calls)
         await anyio.sleep(self.latency)
+        for key in self.held.keys() & ids:
+            await self.held[key].wait()
         self.finished += 1
         if self.failure is not None:
             raise self.failure

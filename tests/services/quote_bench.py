@@ -34,13 +34,24 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*, latency: float = 0.0, deadline: float = 2.0, window: float = 0.01) -> AsyncIterator[Bench]:
-    """A service that runs for the length of the block."""
+async def bench(
+    *, latency: float = 0.0, deadline: float = 2.0, window: float = 0.01, second_lane: Instrument | None = None
+) -> AsyncIterator[Bench]:
+    """A service that runs for the length of the block. `second_lane`: what is asked for apart from all others."""
     clock = SetClock()
     source = CountingQuotes(clock, latency)
     stream = StillStream()
     remembered: list[Quote] = []
-    service = QuoteService(source, stream, clock, window=window, deadline=deadline, remember=remembered.extend)
+    service = QuoteService(
+        source,
+        stream,
+        clock,
+        window=window,
+        deadline=deadline,
+        remember=remembered.extend,
+        lanes=1 if second_lane is None else 2,
+        lane_of=lambda instrument: int(instrument is second_lane),
+    )
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(service.run)
         yield Bench(service, source, stream, clock, remembered)

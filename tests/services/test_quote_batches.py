@@ -58,6 +58,22 @@ async def test_overlapping_questions_name_each_instrument_once() -> None:
     assert [sorted(call) for call in at.source.calls] == [[f"NSE:S{n}" for n in range(10)]]
 
 
+async def test_what_does_not_need_a_slow_source_does_not_wait_for_it() -> None:
+    """Each lane has its own call; an operation that asks in both pays for both."""
+    world, cost = an_instrument("YAHOO:^GSPC"), Cost()
+    async with bench(second_lane=world) as at, anyio.create_task_group() as tasks:
+        at.source.held["NSE:INFY"] = anyio.Event()
+        tasks.start_soon(at.ask, INFY, world)
+        assert isinstance((await at.ask(world))[world.id], Quote)
+        assert at.source.finished == 1, "the other call is still out"
+        at.source.held["NSE:INFY"].set()
+        at.clock.advance(2.0)
+        answers = await at.ask(INFY, world, cost=cost)
+    assert all(isinstance(answer, Quote) for answer in answers.values())
+    assert sorted(at.source.calls) == [[INFY.id], [world.id], [world.id]], "what is on its way is shared"
+    assert cost == Cost(upstream_calls=2)
+
+
 async def test_a_fetch_that_runs_is_joined_if_it_is_young_enough() -> None:
     """A question during a call waits for it; one that accepts no age at all gets a call of its own."""
     async with bench(latency=0.06) as at:
@@ -228,8 +244,8 @@ def test_whoever_comes_and_goes_nothing_is_left_behind(
     served, service = anyio.run(play, backend_options=VIRTUAL_TIME[1])
     assert len(served) == len(callers)
     assert all(isinstance(answer, Quote) for answers in served for answer in answers.values())
-    batches = service._batches
-    assert (len(batches._waiting), len(batches._running), len(batches._newest)) == (0, 0, 0)
+    [lane] = service._lanes
+    assert (len(lane._waiting), len(lane._running), len(lane._newest)) == (0, 0, 0)
 
 
 @settings(max_examples=40, deadline=None)

@@ -39,14 +39,20 @@ def _forget(_: Sequence[Quote]) -> None:
     """The hook of those who remember nothing."""
 
 
+def _only_lane(_: Instrument) -> int:
+    """The rule of those who ask one source."""
+    return 0
+
+
 class QuoteService:
     """Answers each instrument from the first of: stream, memory, shared upstream call.
 
-    At most one upstream call at a time unless the source is slow; see QuoteBatches. Cancel-safe: a caller that
-    leaves cancels nobody's call. For the event loop alone; what needs a call waits unless `run()` runs.
+    At most one upstream call a lane at a time unless the source is slow; see QuoteBatches. Instruments of different
+    lanes never wait for one another's call. Cancel-safe: a caller that leaves cancels nobody's call. For the event loop
+    alone; what needs a call waits unless `run()` runs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is chosen of a service, by keyword
         self,
         source: QuoteSource,
         stream: QuoteStream,
@@ -55,7 +61,10 @@ class QuoteService:
         window: float = WINDOW,
         deadline: float = DEADLINE,
         remember: Callable[[Sequence[Quote]], None] = _forget,
+        lanes: int = 1,
+        lane_of: Callable[[Instrument], int] = _only_lane,
     ) -> None:
+        """`lane_of`: which of the lanes, from 0 on, an instrument is asked for in."""
         self._source = source
         self._stream = stream
         self._clock = clock
@@ -64,12 +73,14 @@ class QuoteService:
         self._memory = QuoteMemory()
         self._streamed: dict[str, Instrument] = {}
         """Answered from the stream since it was last told; bounded by what it carries."""
-        self._batches = QuoteBatches(source, window=window, answered=self._keep)
+        self._lanes = [QuoteBatches(source, window=window, answered=self._keep) for _ in range(lanes)]
+        self._lane_of = lane_of
 
     async def run(self) -> None:
         """Carry the upstream calls, and keep what is asked for in the stream, until cancelled."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._batches.run)
+            for lane in self._lanes:
+                tasks.start_soon(lane.run)
             tasks.start_soon(self._renew)
 
     async def quotes(
@@ -130,22 +141,23 @@ class QuoteService:
     ) -> dict[str, Quote | MarketDataError]:
         """One answer for each, at the deadline at the latest."""
         answers: dict[str, Quote | MarketDataError] = {}
-        joined: dict[Batch, list[str]] = {}
+        joined: dict[tuple[QuoteBatches, Batch], list[str]] = {}
         try:
             for key, instrument in wanted.items():
+                lane = self._lanes[self._lane_of(instrument)]
                 try:
-                    joined.setdefault(self._batches.join(instrument, limit.total_seconds()), []).append(key)
+                    joined.setdefault((lane, lane.join(instrument, limit.total_seconds())), []).append(key)
                 except RateLimited as error:
                     answers[key] = error
             with anyio.move_on_after(self._deadline):
-                for batch in joined:
+                for _, batch in joined:
                     await batch.done.wait()
-            for batch, keys in joined.items():
+            for (_, batch), keys in joined.items():
                 batch.charge(cost)
                 answers.update((key, batch.answers.get(key) or self._too_late(key)) for key in keys)
         finally:
-            for batch, keys in joined.items():
-                self._batches.leave(batch, keys)
+            for (lane, batch), keys in joined.items():
+                lane.leave(batch, keys)
         return answers
 
     def _too_late(self, instrument_id: str) -> SourceTimeout:
