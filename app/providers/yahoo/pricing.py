@@ -8,6 +8,7 @@ Imports yfinance: to be imported in a worker thread, by `stream` alone.
 
 from math import isfinite
 
+from google.protobuf.message import DecodeError
 from yfinance.pricing_pb2 import PricingData
 
 from app.domain.errors import MalformedPayload
@@ -19,7 +20,7 @@ def decode(data: bytes) -> Update:
     message = PricingData()
     try:
         message.ParseFromString(data)
-    except Exception:  # noqa: BLE001 -- protobuf's DecodeError; its package is yfinance's dependency, not ours
+    except DecodeError:
         msg = "Yahoo sent a stream message that is none of its own"
         raise MalformedPayload(msg) from None
     prices = (message.price, message.change, message.previous_close, message.open_price)
