@@ -8,8 +8,12 @@ from typing import Any
 import anyio
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
 
 from tests.support.node import ABSENT, find_node
+
+settings.register_profile("any-machine", print_blob=True)
+settings.load_profile("any-machine")
 
 LONGEST_TEST = 120.0
 """Seconds; the slowest takes a tenth of it on a machine with other work."""

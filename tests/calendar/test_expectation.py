@@ -318,7 +318,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
     return {"hours": hours, "one": one, "interval": interval, "span": span, "bars": bars, "known": known, "now": now}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(questions())
 def test_arithmetic_counts_what_a_loop_over_minutes_counts(question: dict[str, Any]) -> None:
     """Whatever the hours, the interval, the holes and the instant."""

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.calendar import TradingCalendar, always_open_calendar, load_calendar
@@ -16,8 +16,6 @@ SHIPPED = load_calendar()
 ALWAYS = always_open_calendar()
 INSTRUMENTS = st.sampled_from([STOCK, INDEX, FUTURE, CALL, DOLLAR, GOLD])
 INSTANTS = st.datetimes(datetime(2024, 12, 25), datetime(2027, 1, 8), timezones=st.just(IST))  # noqa: DTZ001 # hypothesis adds the zone
-LAW = settings(deadline=None)
-"""A loaded machine is no counterexample."""
 MOMENT = timedelta(microseconds=1)
 
 
@@ -25,7 +23,6 @@ def ask(instrument: Instrument, at: datetime, *, derivatives: bool) -> MarketPha
     return SHIPPED.phase_of(instrument, at, has_derivatives=derivatives)
 
 
-@LAW
 @given(instrument=INSTRUMENTS, at=INSTANTS, derivatives=st.booleans())
 def test_phases_partition_time(*, instrument: Instrument, at: datetime, derivatives: bool) -> None:
     """A phase holds from `since` up to `next_transition`, and there `next_phase` begins."""
@@ -43,7 +40,6 @@ def test_phases_partition_time(*, instrument: Instrument, at: datetime, derivati
         assert ask(instrument, found.since - MOMENT, derivatives=derivatives).phase is not found.phase
 
 
-@LAW
 @given(instrument=INSTRUMENTS, at=INSTANTS, share=st.floats(0, 1), derivatives=st.booleans())
 def test_nothing_changes_between_two_transitions(
     *, instrument: Instrument, at: datetime, share: float, derivatives: bool
@@ -60,7 +56,6 @@ def test_nothing_changes_between_two_transitions(
     assert (between.phase, between.since, between.next_transition) == (found.phase, found.since, found.next_transition)
 
 
-@LAW
 @given(instrument=INSTRUMENTS, at=INSTANTS, derivatives=st.booleans())
 def test_spans_are_where_the_phase_is_open(*, instrument: Instrument, at: datetime, derivatives: bool) -> None:
     """An instant lies in a trading span of its IST day exactly when the phase is OPEN."""
@@ -69,7 +64,6 @@ def test_spans_are_where_the_phase_is_open(*, instrument: Instrument, at: dateti
     assert inside == (ask(instrument, at, derivatives=derivatives).phase is Phase.OPEN)
 
 
-@LAW
 @given(instrument=INSTRUMENTS, day=st.dates(date(2024, 12, 25), date(2027, 1, 8)), derivatives=st.booleans())
 def test_spans_stay_inside_their_day(*, instrument: Instrument, day: date, derivatives: bool) -> None:
     """Ordered, apart from one another, within the day; and the session ends where the last price is made."""
@@ -82,7 +76,6 @@ def test_spans_stay_inside_their_day(*, instrument: Instrument, day: date, deriv
     assert end is None or end >= spans[-1].end
 
 
-@LAW
 @given(st.sampled_from(list(Exchange)), st.dates(date(1990, 1, 1), date(2100, 1, 1)))
 def test_the_sandbox_is_always_open(exchange: Exchange, day: date) -> None:
     """Every exchange, every day, all day; and the text says that it is simulated."""

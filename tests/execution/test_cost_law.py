@@ -111,7 +111,7 @@ def below(field: Field, fragments: tuple[Selections, ...], handed_down: int | No
     return expanded(field.below, fragments, handed_down) if field.below.fields else 0
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(DOCUMENTS)
 def test_memoised_price_is_the_expanded_price(document: tuple[Selections, tuple[Selections, ...]]):
     """Summing each fragment once gives what walking it at every spread gives."""

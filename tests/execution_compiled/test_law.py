@@ -12,7 +12,7 @@ FLAGS = st.fixed_dictionaries({"p": st.booleans(), "q": st.booleans()})
 ODDITIES = st.sampled_from([0.0, 0.0, 0.01, 0.05, 0.3])
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(query=queries(), flags=st.lists(FLAGS, min_size=1, max_size=3), seed=st.integers(), oddity=ODDITIES)
 def test_answers_are_the_same_to_the_byte(query: str, flags: list[dict[str, bool]], seed: int, oddity: float) -> None:
     """One document with several values of its variables: data, errors, and the order of both."""

@@ -28,7 +28,7 @@ SELECTIONS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(LISTS, SELECTIONS), min_size=1, max_size=4))
 def test_answers_are_the_same_whatever_was_kept_before(questions: list[tuple[list[Any], str]]) -> None:
     """One library, one question after the other: alone, in lists with and without holes, and nested."""

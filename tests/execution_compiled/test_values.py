@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from graphql import get_named_type, get_nullable_type, is_leaf_type, is_list_type
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.execution.compiled.instants import MAX_KNOWN, InstantTexts
@@ -96,7 +96,6 @@ async def test_what_is_no_object_is_none_for_compiled_code_either(fields: str) -
             assert await case.answered(compiled) == await case.answered(None), value
 
 
-@settings(deadline=None)
 @given(st.lists(st.datetimes(max_value=datetime(9999, 12, 30), timezones=st.just(UTC))))  # noqa: DTZ001 - made aware
 def test_instants_are_written_as_the_scalar_writes_them(instants: list[datetime]) -> None:
     """The first time, and when they are known."""

@@ -2,7 +2,7 @@
 
 A bar is not what it will be before it is over and a moment has passed; a day gets volume after its close. On the Sunday
 of Muhurat, whose hours the calendar does not know, it trades for an hour. `split_on` halves all prices before a day,
-for everybody who asks on that day from 09:00 on, or later.
+for everybody who asks on that day from 09:00 on, or later. `goes_on`: how long a bar is called open after its end.
 """
 
 # ruff: noqa: D102 - what a fake's method means stands in its port
@@ -17,7 +17,7 @@ import anyio
 from app.domain.bar_runs import session_runs
 from app.domain.calendar import load_calendar
 from app.domain.candle_merge import bar_end, period_start
-from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.candles import Candle, CandleRange, CandleState, Interval
 from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
@@ -84,6 +84,7 @@ class CalendarMarket:
     """What becomes of all requests."""
     latency: float = 0.0
     split_on: date | None = None
+    goes_on: timedelta = timedelta()
     listed: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     source: DataSource = DataSource.SANDBOX
 
@@ -133,6 +134,7 @@ class CalendarMarket:
         split = self.split_on is not None and ist_date(opens) < self.split_on <= adjustment_day(now)
         factor = 0.5 if split else 1.0
         after_close = interval is Interval.DAY and now >= opens + timedelta(hours=16)
+        end = bar_end(opens, interval)
         return Candle(
             time=opens,
             open=parts[0].open * factor,
@@ -140,6 +142,7 @@ class CalendarMarket:
             low=min(part.low for part in parts) * factor,
             close=parts[-1].close * factor,
             volume=sum(part.volume for part in parts) + (1000 if after_close else 0),
+            state=CandleState.FORMING if end <= now < end + self.goes_on else CandleState.FINAL,
         )
 
 

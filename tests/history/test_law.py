@@ -188,7 +188,7 @@ def _settled(asked: Asked) -> list[Candle]:
     return [bar for bar in asked.bars if bar.time < until]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(steps, min_size=1, max_size=6))
 def test_the_store_is_the_source_and_nothing_is_fetched_twice(play: list[Step]) -> None:
     """Whatever is asked, by whomever, whoever leaves, whatever breaks."""

@@ -244,7 +244,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_no_answer_ever_has_bars_of_both(steps: list[Step]) -> None:
     """Whoever is down when: each answer is a part of what one source says, all of it unless it names a problem."""

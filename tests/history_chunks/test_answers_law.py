@@ -57,7 +57,7 @@ steps = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(steps, min_size=1, max_size=8))
 def test_the_memory_changes_no_answer(play: list[Step]) -> None:
     """Whatever is asked, and whatever the source and other processes do in between."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.candle_chunks import CandleChunk, ChunkPart, chunk_of
@@ -41,7 +41,6 @@ def series(draw: st.DrawFn) -> CandleSeries:
     return CandleSeries(INFY, Interval.MINUTE_5, None, None, ChunkedCandles(parts, newer), (), 0)
 
 
-@settings(deadline=None)
 @given(series(), entries(FIELDS), entries(COLUMNS))
 def test_the_bytes_are_those_of_ordinary_execution(series: CandleSeries, fields: str, columns: str) -> None:
     """Whatever is selected of whatever part, the first time and when it is kept."""

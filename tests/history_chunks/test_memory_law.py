@@ -46,7 +46,7 @@ class Act:
 acts = st.builds(Act, st.sampled_from(KINDS), NUMBERS, st.integers(0, 25), st.booleans())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(acts, min_size=1, max_size=5), max_size=8), st.sampled_from([60, 300, 10_000]))
 def test_the_memory_answers_as_its_store(rounds: list[list[Act]], most: int) -> None:
     """After each round of things done at once: at once if all went through it, else after a second."""

@@ -17,7 +17,7 @@ EXACT = 1e-9
 """Relative to the value, or to the price where the value is a difference of prices."""
 PERIODS = st.integers(2, 60)
 WIDTHS = st.sampled_from([0.5, 1.0, 2.0, 3.3])
-LAW = settings(deadline=None, max_examples=60)
+LAW = settings(max_examples=60)
 
 
 def agree(ours: Mapping[str, Floats], theirs: Mapping[str, Floats], *, scale: float = 1.0) -> None:

@@ -15,7 +15,7 @@ from app.services.indicators.bars import bar_columns
 from app.services.indicators.catalogue import compute
 from tests.indicators.walks import LENGTHS, OPENS, SEEDS, walk
 
-LAW = settings(deadline=None, max_examples=40)
+LAW = settings(max_examples=40)
 NAN = float("nan")
 
 

@@ -31,7 +31,7 @@ def newest(bars: Bars, count: int) -> Bars:
     return Bars(bars.high[-count:], bars.low[-count:], bars.close[-count:], bars.volume[-count:], bars.session[-count:])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=SEEDS, spec=SPECS)
 def test_the_first_shown_value_is_that_of_the_whole_history(seed: int, spec: IndicatorSpec) -> None:
     """To nine digits of the value, or of the price for what is a difference of prices."""
@@ -45,7 +45,7 @@ def test_the_first_shown_value_is_that_of_the_whole_history(seed: int, spec: Ind
         np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=SEEDS, period=st.integers(2, 30), width=st.sampled_from([0.5, 1.0, 3.0]))
 @example(seed=4, period=2, width=3.0)
 def test_supertrend_is_that_of_the_whole_history_once_it_has_turned(seed: int, period: int, width: float) -> None:

@@ -78,7 +78,7 @@ class Play:
         assert all(work.owner in {None, by_kind.get(kind)} for kind, work in self.works.items())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps=st.lists(STEPS, max_size=25))
 def test_every_job_has_an_owner_and_every_job_ends(steps: list[Step]) -> None:
     """No job is RUNNING without its work, none is left behind, none that was cancelled is done, no piece twice."""

@@ -137,7 +137,7 @@ LATE_FIND = [
 """The second follower hears of the first minute, found late; the one after it was told before it came."""
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @example(LATE_FIND, Interval.MINUTE)
 @given(steps(faults=True), INTERVALS)
 def test_a_follower_ends_with_the_true_bars_whatever_went_wrong(script: list[Step], interval: Interval) -> None:
@@ -145,7 +145,7 @@ def test_a_follower_ends_with_the_true_bars_whatever_went_wrong(script: list[Ste
     run(play, script, interval, check_truth)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps(faults=False), INTERVALS)
 def test_on_a_sound_stream_no_bar_needs_a_correction(script: list[Step], interval: Interval) -> None:
     """What ticks and one answer of the source make is the exchange's bar, from the first one on."""

@@ -98,7 +98,7 @@ async def test_an_empty_world_gives_no_number_at_all() -> None:
     assert missing[f"{NIFTY} members"].startswith("NOT_SUPPORTED: the members of NSE:NIFTY 50 are not known")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sets(st.sampled_from([*QUOTED, *MEMBERS])), st.sets(st.sampled_from(list(INPUTS.sessions_of))))
 def test_every_input_is_either_used_or_missing(prices: set[str], bars: set[str]) -> None:
     """Whatever is taken away: nothing disappears without a word, and nothing stands in for it."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import QuantLib
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from app.services.options.black76 import HIGHEST, Terms, greeks, implied_volatilities, prices
@@ -28,7 +28,6 @@ def calculator(terms: Terms, strike: float, is_call: bool, volatility: float) ->
     return QuantLib.BlackCalculator(payoff, terms.forward, volatility * terms.years**0.5, terms.discount)
 
 
-@settings(deadline=None)
 @given(TERMS, MONEYNESS, VOLATILITIES)
 def test_prices_and_greeks_are_those_of_quantlib(terms: Terms, moneyness: list[float], volatility: float) -> None:
     """To nine digits of the forward, or of the figure."""
@@ -43,7 +42,6 @@ def test_prices_and_greeks_are_those_of_quantlib(terms: Terms, moneyness: list[f
         assert ours.vega[index] == pytest.approx(theirs.vega(terms.years) / 100, rel=1e-9, abs=1e-12 * terms.forward)
 
 
-@settings(deadline=None)
 @given(TERMS, MONEYNESS, VOLATILITIES)
 def test_theta_is_what_a_day_takes(terms: Terms, moneyness: list[float], volatility: float) -> None:
     """The derivative in time, by a difference over a thousandth of a day on either side."""
@@ -58,7 +56,6 @@ def test_theta_is_what_a_day_takes(terms: Terms, moneyness: list[float], volatil
     np.testing.assert_allclose(greeks(terms, strikes, is_call, volatilities).theta, slope, atol=1e-3 * scale)
 
 
-@settings(deadline=None)
 @given(TERMS, MONEYNESS, VOLATILITIES)
 @example(Terms(24_000.0, 0.5 / 365, 0.07), [1.0], 0.03)
 def test_a_price_leads_back_to_its_volatility(terms: Terms, moneyness: list[float], volatility: float) -> None:

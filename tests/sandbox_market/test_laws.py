@@ -84,7 +84,7 @@ def snapshot(market: SimulatedMarket, token: int, at: datetime) -> Snapshot:
     return shown
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, now=instants)
 def test_forming_candle_closes_at_the_last_price(either: SimulatedMarket, key: str, now: datetime) -> None:
     """In every interval, the newest bar's close is the snapshot's last price at the same instant."""
@@ -99,7 +99,7 @@ def test_forming_candle_closes_at_the_last_price(either: SimulatedMarket, key: s
             assert bars[-1].time <= now
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, interval=intervals, now=instants)
 def test_longer_bars_are_the_merge_of_minutes(either: SimulatedMarket, key: str, interval: str, now: datetime) -> None:
     """A bar of n minutes is the merge of the minutes from its opening to the next bar's, the forming one too."""
@@ -112,7 +112,7 @@ def test_longer_bars_are_the_merge_of_minutes(either: SimulatedMarket, key: str,
     assert sum(map(len, parts)) == len(minutes)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, now=instants)
 def test_day_bar_is_the_merge_of_its_minutes_and_the_snapshot(either: SimulatedMarket, key: str, now: datetime) -> None:
     """The day's bar, its minutes, and the quote's ohlc, volume and open interest say the same."""
@@ -133,7 +133,7 @@ def test_day_bar_is_the_merge_of_its_minutes_and_the_snapshot(either: SimulatedM
         assert shown.oi_day_high >= max(bar.oi or 0 for bar in minutes)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, now=instants)
 def test_previous_close_is_the_close_of_the_session_before(either: SimulatedMarket, key: str, now: datetime) -> None:
     """What the quote calls `close` is the close of the last finished day bar before the quote's own session."""
@@ -143,7 +143,7 @@ def test_previous_close_is_the_close_of_the_session_before(either: SimulatedMark
         assert snapshot(either, token, now).close == days[-2].close
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, at=instants, seconds=st.integers(0, 200))
 def test_every_slot_lies_within_its_minute(either: SimulatedMarket, key: str, at: datetime, seconds: int) -> None:
     """No price is ever seen that the minute's bar does not cover, and the extremes are seen."""
@@ -157,7 +157,7 @@ def test_every_slot_lies_within_its_minute(either: SimulatedMarket, key: str, at
     assert min(map(float, filter(None, seen))) == bars[0].low
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, instants_=st.lists(instants, min_size=2, max_size=5))
 def test_answers_do_not_depend_on_what_was_asked_before(
     market: SimulatedMarket, key: str, instants_: list[datetime]
@@ -196,7 +196,7 @@ def test_another_day_and_another_seed(market: SimulatedMarket) -> None:
     assert all(market.last_price(token, at) != other.last_price(token, at) for token in shares)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(key=keys, at=instants)
 def test_price_stands_still_out_of_hours(nse_market: SimulatedMarket, key: str, at: datetime) -> None:
     """While an instrument does not trade its whole quote stays as the session left it."""

@@ -1,7 +1,7 @@
 """Scalars and columns agree to the last bit: everything that stands in the sandbox twice."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.sandbox.flow import build_flow
@@ -30,7 +30,6 @@ def test_keys_do_not_depend_on_the_process() -> None:
     assert key_of("ab", "c") != key_of("a", "bc")
 
 
-@settings(deadline=None)
 @given(name=names, first=minutes)
 def test_shapes_of_a_range(name: str, first: int) -> None:
     """Minutes one by one and as columns; high and low enclose open and close."""
@@ -42,7 +41,6 @@ def test_shapes_of_a_range(name: str, first: int) -> None:
     assert all(shape.high >= max(shape.open, shape.close) for shape in one_by_one)
 
 
-@settings(deadline=None)
 @given(name=names, minute=minutes)
 def test_slots_touch_what_the_shape_says(name: str, minute: int) -> None:
     """First, last, highest and lowest slot are open, close, high and low."""
@@ -52,7 +50,6 @@ def test_slots_touch_what_the_shape_says(name: str, minute: int) -> None:
     assert (slots[0], max(slots), min(slots), slots[LAST]) == shape
 
 
-@settings(deadline=None)
 @given(
     levels=st.lists(st.integers(300_000, 700_000), min_size=2, max_size=20),
     first=minutes,
@@ -77,7 +74,6 @@ def test_rules_are_twins_and_monotone(
         assert ordered == sorted(ordered, reverse=not rule.rising)
 
 
-@settings(deadline=None)
 @given(lot=st.integers(1, 5_000), lots=st.floats(0.0, 10_000.0), first=minutes)
 def test_flow_of_a_range(lot: int, lots: float, first: int) -> None:
     """Volume and open interest as columns; volume never falls within a minute and is whole at its end."""

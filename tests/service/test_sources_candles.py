@@ -1,9 +1,12 @@
 """Bars of two sources: each from the first that can, labelled, kept apart, and never asked for twice."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from app.clock import SystemClock
+from app.domain.time import ist_date, ist_datetime
 from tests.service.both import both_sources, codes
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import RunningService
@@ -12,12 +15,16 @@ INFY, WORLD = "NSE:INFY", "YAHOO:^GSPC"
 BARS = """query ($id: ID!, $interval: Interval!, $from: DateTime!, $to: DateTime!) {
   candles(id: $id, interval: $interval, from: $from, to: $to) { count fallbackReason problem upstreamCalls
     sources { source candles } candles { time open high low close volume } } }"""
-DAYS: dict[str, Any] = {"interval": "DAY", "from": "2026-10-01T00:00:00+05:30", "to": "2026-10-31T00:00:00+05:30"}
-MINUTES: dict[str, Any] = {
-    "interval": "MINUTE_5",
-    "from": "2026-11-10T09:15:00+05:30",
-    "to": "2026-11-10T15:30:00+05:30",
-}
+TODAY = ist_date(SystemClock().now())
+
+
+def days_ago(count: int, hour: int = 0) -> str:
+    """An hour of a day, as GraphQL has it: Yahoo's minutes reach back 60 days from the present."""
+    return ist_datetime(TODAY - timedelta(days=count), hour).isoformat()
+
+
+DAYS: dict[str, Any] = {"interval": "DAY", "from": days_ago(50), "to": days_ago(20)}
+MINUTES: dict[str, Any] = {"interval": "MINUTE_5", "from": days_ago(10, 9), "to": days_ago(10, 16)}
 
 
 async def bars(service: RunningService, instrument_id: str, span: dict[str, Any]) -> dict[str, Any]:

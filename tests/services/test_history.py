@@ -284,7 +284,7 @@ async def test_the_deadline_is_a_timeout() -> None:
         await ask(Interval.DAY, source=SteadyCandles(latency=5), start=NOW - 3 * DAY, deadline=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     interval=st.sampled_from([Interval.HOUR, Interval.DAY, Interval.WEEK, Interval.MONTH]),
     span=st.tuples(st.integers(1, 4000), st.integers(1, 4000)).filter(lambda hours: hours[0] != hours[1]),

@@ -205,7 +205,7 @@ async def test_stopping_tells_those_who_wait() -> None:
     assert [type(error) for answer in answers for error in answer.values()] == [SourceUnavailable] * 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     callers=st.lists(
         st.tuples(
@@ -248,7 +248,7 @@ def test_whoever_comes_and_goes_nothing_is_left_behind(
     assert (len(lane._waiting), len(lane._running), len(lane._newest)) == (0, 0, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     questions=st.lists(st.lists(st.integers(0, 12), unique=True, max_size=6), max_size=12),
     absent=st.sets(st.integers(0, 12)),

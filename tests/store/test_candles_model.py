@@ -109,7 +109,5 @@ class TwoStores(RuleBasedStateMachine):
 def test_sqlite_and_memory_say_the_same(sqlite_template: bytes):
     """Whatever is saved, replaced, dropped and asked, in whatever order."""
     machine = type("Machine", (TwoStores,), {"template": sqlite_template})
-    quick = settings(
-        max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
+    quick = settings(max_examples=20, stateful_step_count=15, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(machine, settings=quick)

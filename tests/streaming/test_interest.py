@@ -181,4 +181,4 @@ class InterestMachine(RuleBasedStateMachine):
 
 
 TestInterest = InterestMachine.TestCase
-TestInterest.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestInterest.settings = settings(max_examples=60, stateful_step_count=30)

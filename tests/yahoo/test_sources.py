@@ -14,7 +14,7 @@ from app.providers.yahoo.adapter import Yahoo
 from app.providers.yahoo.limits import INTERVAL_WORDS, LONGEST_SPANS, MAX_SYMBOLS, REACHES
 from app.providers.yahoo.symbols import unlisted_instrument
 from tests.yahoo.fake_yahoo import FakeYahoo, html, quote_row, quotes, refusal
-from tests.yahoo.samples import FUTURE, INFY, NIFTY, SUMMARY, chart, epoch, instrument
+from tests.yahoo.samples import FUTURE, INFY, NIFTY, SUMMARY, chart, instrument
 
 NOW = SystemClock().now().replace(second=0, microsecond=0)
 
@@ -76,9 +76,12 @@ async def test_a_symbol_with_an_ampersand_arrives_whole(fake: FakeYahoo, yahoo: 
 
 async def test_a_chart_is_asked_by_seconds_and_without_adjustment(fake: FakeYahoo, yahoo: Yahoo):
     """The words are Yahoo's; bars outside the span are left out."""
-    fake.usual = JSONResponse(chart([epoch(9, 15)]))
-    span = last(timedelta(hours=2))
-    assert await yahoo.candles.candles(NIFTY, Interval.HOUR, span) == []
+    span, half_an_hour = last(timedelta(hours=2)), timedelta(minutes=30)
+    inside = span.start + half_an_hour
+    times = (span.start - half_an_hour, inside, span.end + half_an_hour)
+    fake.usual = JSONResponse(chart([int(time.timestamp()) for time in times]))
+    bars = await yahoo.candles.candles(NIFTY, Interval.HOUR, span)
+    assert [bar.time for bar in bars] == [inside]
     query = fake.requests[-1].query_params
     assert (query["interval"], query["includePrePost"]) == ("60m", "false")
     assert (from_epoch(int(query["period1"])), from_epoch(int(query["period2"]))) == (span.start, span.end)

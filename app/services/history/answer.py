@@ -54,9 +54,10 @@ class Answers:
 
     def bars(self, request: HistoryRequest, found: Findings, *, include_forming: bool) -> Sequence[Candle]:
         """The bars of the request's interval, with states; a week or month of which a day is not known is left out."""
-        base = _joined(found.stored, self._unsettled(request, found, include_forming=include_forming))
         if request.interval not in MERGED:
-            return base
+            return _joined(found.stored, self._unsettled(request, found, include_forming=include_forming))
+        # With the day that is open: the week or month that holds it is open too, whatever the clock says.
+        base = _joined(found.stored, self._unsettled(request, found, include_forming=True))
         merged = merge_days(base, request.interval)
         if found.problem is not None:
             merged = self._whole(merged, request, found)

@@ -27,9 +27,15 @@ def mark_forming(
     phases: PhaseSource,
     include: bool,
 ) -> list[Candle]:
-    """The bars, with the one that is open at `now` marked FORMING, or without it. `bars` are oldest first."""
+    """The bars, with the one that is open at `now` marked FORMING, or without it. `bars` are oldest first.
+
+    One that says FORMING is open, whatever the clock says: its source knows its hours.
+    """
     over = len(bars)
-    while over and not is_over(bars[over - 1].time, instrument=instrument, interval=interval, now=now, phases=phases):
+    while over and (
+        bars[over - 1].state is CandleState.FORMING
+        or not is_over(bars[over - 1].time, instrument=instrument, interval=interval, now=now, phases=phases)
+    ):
         over -= 1
     forming = [replace(bar, state=CandleState.FORMING) for bar in bars[over:]] if include else []
     return [*bars[:over], *forming]

@@ -16,7 +16,7 @@ from app.services.history.drift import FreshSpans, has_drifted
 from app.services.history.expectation import TradingHours
 from app.services.history.fetches import Fetch
 from app.services.history.hours import over_until, settled_until
-from app.services.history.tail import Tail, Tails
+from app.services.history.tail import OpenBar, Tail, Tails
 
 STORED = (*INTRADAY_MINUTES, Interval.DAY)
 """Intervals that are stored; weeks and months are made of days for each answer."""
@@ -58,7 +58,11 @@ class Intake:
         bars = _inside(answer, asked)
         if has_drifted(fetch.overlap, bars) and not self._fresh.was_dropped(fetch.instrument.id, sent_at):
             await self._forget(fetch.instrument, fetch.interval)
-        settled = _settled(bars, settled_until(self._hours, fetch.instrument, fetch.interval, sent_at))
+        by_the_clock = settled_until(self._hours, fetch.instrument, fetch.interval, sent_at)
+        settled = _settled(bars, by_the_clock)
+        if settled < by_the_clock:
+            still_open = next(bar for bar in bars if bar.time == settled)
+            self._tails.hold_open(fetch.key, OpenBar(still_open, sent_at, monotonic))
         known = CandleRange(asked.start, min(asked.end, settled))
         if known.start < known.end:
             final = [bar for bar in bars if bar.time < known.end]

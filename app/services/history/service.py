@@ -163,7 +163,8 @@ class HistoryService:
         self._longest_span(request)
         whole = base_span(request, span.start)
         settled = settled_until(self._hours, instrument, request.base, now)
-        return Want(instrument, request.base, CandleRange(whole.start, min(whole.end, settled)), now, priority=priority)
+        lasting = CandleRange(whole.start, min(whole.end, settled))
+        return Want(instrument, request.base, lasting, now, priority=priority, settled_only=True)
 
     def _longest_span(self, request: HistoryRequest) -> timedelta:
         longest = self._source.longest_span(request.base)

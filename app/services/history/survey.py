@@ -17,7 +17,7 @@ from app.services.history.expectation import TradingHours
 from app.services.history.hours import over_until, settled_until, shut_spans, trades_in
 from app.services.history.plan import adjoining, gaps
 from app.services.history.spans import LONGEST_BREAK
-from app.services.history.tail import Tail, Tails
+from app.services.history.tail import OpenBar, Tail, Tails
 from app.services.history.want import Want
 
 
@@ -51,7 +51,7 @@ class Surveyor:
 
     async def survey(self, want: Want) -> Survey:
         """The gaps of a want. A warm one takes one question to the store."""
-        settled = settled_until(self._hours, want.instrument, want.interval, want.began)
+        settled = self._settled(want)
         span = self._span(want, settled)
         coverage = await self._coverage(want, span)
         unknown = subtract(span, [known.span for known in coverage])
@@ -71,10 +71,13 @@ class Surveyor:
 
         They are if none is missing among them, no bar ended since, and they are young, or younger than the want.
         """
+        still_open = self._still_open(want)
+        if not self._needs_tail(want):
+            return None if still_open is None else _tail_of_one(still_open)
         tail = self._tails.find(want.key)
-        if tail is None or not self._needs_tail(want):
+        if tail is None:
             return None
-        settled = settled_until(self._hours, want.instrument, want.interval, want.began)
+        settled = self._settled(want)
         if tail.start > max(settled, want.span.start):
             return None
         if tail.over_until < over_until(self._hours, want.instrument, want.interval, want.began):
@@ -90,11 +93,26 @@ class Surveyor:
         return CandleRange(min(start, settled), want.began if want.interval.minutes is not None else today)
 
     def _needs_tail(self, want: Want) -> bool:
-        """Whether there may be bars that count and are not settled."""
+        """Whether there may be bars that count and are not settled, by the clock."""
+        if want.settled_only:
+            return False
         settled = settled_until(self._hours, want.instrument, want.interval, want.began)
         over = over_until(self._hours, want.instrument, want.interval, want.began)
         end = min(want.span.end, want.began if want.forming else over, want.began)
         return trades_in(self._hours, want.instrument, CandleRange(settled, end))
+
+    def _settled(self, want: Want) -> datetime:
+        """From here on bars may still change: by the clock, and by the source's own word."""
+        by_the_clock = settled_until(self._hours, want.instrument, want.interval, want.began)
+        still_open = self._still_open(want)
+        return by_the_clock if still_open is None else min(by_the_clock, still_open.bar.time)
+
+    def _still_open(self, want: Want) -> OpenBar | None:
+        """The bar that the source calls open against the clock, if it said so since, or so lately that it counts."""
+        said = self._tails.find_open(want.key)
+        if said is None or not (said.sent_at >= want.began or said.is_young(self._clock.monotonic())):
+            return None
+        return said
 
     def _is_open(self, want: Want, part: CandleRange) -> bool:
         """Whether a bar may open there."""
@@ -124,3 +142,9 @@ class Surveyor:
             return ()
         bars = await self._store.last_bars(*want.key, before=gap.start, count=OVERLAP_BARS)
         return tuple(bar for bar in bars if before.span.start <= bar.time)
+
+
+def _tail_of_one(still_open: OpenBar) -> Tail:
+    """All that there is beyond the settled bars for who does not want those that are open by the clock."""
+    opens = still_open.bar.time
+    return Tail((still_open.bar,), opens, still_open.sent_at, still_open.sent_monotonic, opens)

@@ -26,6 +26,8 @@ class Want:
     forming: bool = False
     """Whether the bar that is open counts."""
     priority: Priority = Priority.INTERACTIVE
+    settled_only: bool = False
+    """Whether it is for the store: what may still change is left alone."""
 
     @property
     def key(self) -> SeriesKey:
