@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run demo test check bench sdl readme lock format clean
+.PHONY: help run demo test hunt check bench sdl readme lock format clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -18,6 +18,9 @@ demo: $(VENV)/run.stamp ## Start everything, query, subscribe, break the upstrea
 
 test: $(VENV)/dev.stamp ## Run every test, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+hunt: $(VENV)/dev.stamp ## Run the property tests with examples that no run had before
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --hypothesis-profile hunt -m hypothesis $(ARGS)
 
 check: $(VENV)/dev.stamp ## Linters, types, import contracts, dependencies, SDL and migrations
 	$(BIN)/ruff format --check .

@@ -12,8 +12,11 @@ from hypothesis import settings
 
 from tests.support.node import ABSENT, find_node
 
-settings.register_profile("any-machine", print_blob=True)
-settings.load_profile("any-machine")
+settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
+"""What decides whether work lands: a loaded machine is no counterexample, and the same examples come again."""
+settings.register_profile("hunt", deadline=None, print_blob=True)
+"""Other examples at each run, for `make hunt`: what it finds becomes an `@example`."""
+settings.load_profile("steady")
 
 LONGEST_TEST = 120.0
 """Seconds; the slowest takes a tenth of it on a machine with other work."""
