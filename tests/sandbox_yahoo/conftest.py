@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def opens(market: SimulatedMarket, indian_market: SimulatedMarket) -> Opens:
     """Opens a sandbox in which it is one and the same instant, Monday morning unless given."""
 
     @asynccontextmanager
-    async def opened(at: datetime = MONDAY_MORNING, **settings: object) -> AsyncIterator[RunningSandbox]:
+    async def opened(at: datetime = MONDAY_MORNING, **settings: Any) -> AsyncIterator[RunningSandbox]:
         of = indian_market if settings.get("calendar") == "indian" else market
         async with running_sandbox(market=of, rate_limits=None, **settings) as running:
             running.clock.freeze(at)

@@ -7,9 +7,11 @@ import anyio
 
 from app.parts import Timing
 from app.services.options.chain import MARGIN
+from tests.service.both import both_sources
 from tests.service.sockets import Stream, subscribed
+from tests.support.clock import MONDAY_MORNING
 from tests.support.patience import PATIENCE
-from tests.support.service import RunningService, running_pair
+from tests.support.service import RunningService
 
 CHAIN = """subscription { optionChain(underlying: "NSE:NIFTY 50", strikesEachSide: 3, throttleMs: 500) {
   forwardSource missing { input reason }
@@ -18,6 +20,7 @@ COOLING = Timing(linger=0.1, hot_for=0.2)
 """What only a question heated is out of the stream before the next chain comes."""
 LEGS = 7 * 2
 ENDS = 2
+"""The index, and the future of the same expiry, which on that Monday there is."""
 HELD = ENDS + LEGS + 2 * MARGIN * 2
 """The market moves while the test runs: strikes that may come to the money next are in the stream too."""
 
@@ -45,7 +48,8 @@ async def until_streamed(stream: Stream) -> dict[str, Any]:
 
 async def test_all_legs_stay_in_the_stream_as_long_as_somebody_listens(tmp_path: Path) -> None:
     """Each later chain takes no request; when the client has left, nothing is streamed any more."""
-    async with running_pair(tmp_path, sandbox={"rate_limits": None}, timing=COOLING) as (service, sandbox):
+    async with both_sources(tmp_path, sandbox={"at": MONDAY_MORNING}, yahoo=False, timing=COOLING) as pair:
+        service, sandbox = pair
         async with subscribed(service, CHAIN) as stream:
             result = await until_streamed(stream)
             calls = sandbox.count("quote")

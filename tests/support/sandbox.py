@@ -50,13 +50,15 @@ class ShiftableClock:
     `freeze()` stops it, so that request limits count without regard to how slow the machine is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at: datetime | None = None) -> None:
+        """`at`: what it shows at first; None: now."""
         self._real: Clock = SystemClock()
+        self._begin = timedelta() if at is None else at - self._real.now()
         self._shift = timedelta()
 
     def now(self) -> datetime:
         """The shifted instant, UTC."""
-        return self._real.now() + self._shift
+        return self._real.now() + self._begin + self._shift
 
     def monotonic(self) -> float:
         """Real seconds plus the shift."""
@@ -64,7 +66,7 @@ class ShiftableClock:
 
     def freeze(self, at: datetime | None = None) -> None:
         """Stand still from now on but for `shift`; `at`: at that instant, whatever it is now."""
-        frozen = FixedClock(self._real.now() if at is None else at - self._shift)
+        frozen = FixedClock(self._real.now() if at is None else at - self._begin - self._shift)
         frozen._monotonic = self._real.monotonic()
         self._real = frozen
 
@@ -153,9 +155,14 @@ class RunningSandbox:
 
 
 @asynccontextmanager
-async def running_sandbox(*, market: Market | None = None, **overrides: Any) -> AsyncIterator[RunningSandbox]:
-    """A sandbox that is served until the block is left; keywords are fields of SandboxSettings."""
-    clock = ShiftableClock()
+async def running_sandbox(
+    *, market: Market | None = None, at: datetime | None = None, **overrides: Any
+) -> AsyncIterator[RunningSandbox]:
+    """A sandbox that is served until the block is left; keywords are fields of SandboxSettings.
+
+    `at`: when it begins; None: now. With the same `at` and seed it lists and trades the same in every run.
+    """
+    clock = ShiftableClock(at)
     settings = SandboxSettings(**{"redirect_url": REDIRECT_URL, **overrides})
     application = await to_thread.run_sync(
         lambda: build_sandbox(settings, clock=clock, market=market or build_market(settings, clock))
