@@ -2,7 +2,10 @@
 
 from datetime import date, timedelta
 
+import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.domain.candles import Candle, Interval
@@ -13,6 +16,7 @@ from tests.services.fakes import SetClock
 from tests.support.stores import MemoryCandleStore
 
 WEDNESDAY = at("2026-11-25 10:02")
+FIRST = at("2026-08-03")
 
 
 def closes(*prices: float) -> list[Candle]:
@@ -66,6 +70,73 @@ async def test_within_a_day_nothing_is_compared(chart: Chart, clock: SetClock) -
     clock.advance(7200)
     await chart.ask(Interval.HOUR, at("2026-11-16"))
     assert chart.market.asked[-1].span.start == at("2026-11-23 11:15")
+
+
+async def test_an_extension_backwards_compares_a_few_bars(chart: Chart, clock: SetClock) -> None:
+    """Whoever scrolls back on a later day: the oldest bars that are stored come again, once, in the same request."""
+    await chart.ask(Interval.HOUR, at("2026-11-16"))
+    clock.time = WEDNESDAY
+    series = await chart.ask(Interval.HOUR, at("2026-11-11"), end=at("2026-11-17"))
+    assert (series.upstream_calls, exact(series, chart.market)) == (1, True)
+    stored = await chart.store.bars(INFY.id, Interval.HOUR, between("2026-11-16", "2026-11-17"))
+    again = [bar for bar in chart.market.asked[-1].bars if bar.time >= at("2026-11-16")]
+    assert again == list(stored)[:OVERLAP_BARS]
+    await chart.ask(Interval.HOUR, at("2026-11-05"), end=at("2026-11-17"))
+    assert chart.market.asked[-1].bars[-1].time < at("2026-11-11"), "what was fetched today is not compared"
+
+
+@pytest.mark.parametrize("interval", [Interval.DAY, Interval.HOUR])
+async def test_a_split_is_found_by_who_scrolls_back(
+    chart: Chart, clock: SetClock, drifted: list[tuple[str, str]], interval: Interval
+) -> None:
+    """Nobody looks at the newest bars; half of the chart would be wrong without a word."""
+    await chart.ask(interval, at("2026-10-01"), end=at("2026-11-20"))
+    chart.market.split_on = date(2026, 11, 25)
+    clock.time = WEDNESDAY
+    assert exact(await chart.ask(interval, at("2026-08-03"), end=at("2026-10-01")), chart.market)
+    assert drifted == [(INFY.id, interval)]
+    assert exact(await chart.ask(interval, at("2026-08-03"), end=at("2026-11-20")), chart.market)
+
+
+async def test_a_split_is_found_where_a_hole_between_old_bars_is_filled(chart: Chart, clock: SetClock) -> None:
+    """Both of its sides were fetched before."""
+    await chart.ask(Interval.DAY, at("2026-08-03"), end=at("2026-09-01"))
+    await chart.ask(Interval.DAY, at("2026-10-01"), end=at("2026-11-20"))
+    chart.market.split_on = date(2026, 11, 25)
+    clock.time = WEDNESDAY
+    assert exact(await chart.ask(Interval.DAY, at("2026-08-03"), end=at("2026-11-20")), chart.market)
+
+
+spans = st.tuples(st.integers(0, 110), st.integers(1, 60))
+
+
+@settings(max_examples=100)
+@given(
+    interval=st.sampled_from([Interval.DAY, Interval.HOUR]),
+    before=st.lists(spans, min_size=1, max_size=4),
+    later=st.lists(spans, min_size=1, max_size=4),
+)
+def test_no_answer_ever_joins_prices_of_before_and_after_a_split(
+    interval: Interval, before: list[tuple[int, int]], later: list[tuple[int, int]]
+) -> None:
+    """Whatever was looked at before it and is looked at after it: each chart is all of one kind."""
+
+    async def play() -> None:
+        clock = SetClock(NOW)
+        market = CalendarMarket(clock)
+        async with running_history(market, clock, HOURS) as service:
+            chart = Chart(service, market, MemoryCandleStore())
+            for start, days in before:
+                await chart.ask(interval, FIRST + start * DAY, end=min(FIRST + (start + days) * DAY, NOW))
+            clock.time, market.split_on = WEDNESDAY, date(2026, 11, 25)
+            for start, days in later:
+                series = await chart.ask(interval, FIRST + start * DAY, end=min(FIRST + (start + days) * DAY, NOW))
+                market.split_on = None
+                old = exact(series, market)
+                market.split_on = date(2026, 11, 25)
+                assert old or exact(series, market)
+
+    anyio.run(play)
 
 
 async def test_a_gap_that_adjoins_no_stored_bar_compares_nothing(chart: Chart, clock: SetClock) -> None:

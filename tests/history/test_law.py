@@ -167,17 +167,24 @@ class World:
             assert all(bar.time < settled_until(HOURS, INFY, interval, now) for bar in stored)
 
     def check_economy(self) -> None:
-        """No settled bar was sent twice but the few that are compared, and those once a day and life of a service."""
+        """No settled bar was sent twice but the few that are compared, on either side of a gap, and those once.
+
+        That is once a side, a day and a life of a service.
+        """
         for interval in STORED:
             sent: set[datetime] = set()
-            compared: set[tuple[int, date, datetime]] = set()
+            compared: set[tuple[int, date, bool, datetime]] = set()
             for asked, life in zip(self.market.asked, self.lived, strict=True):
                 if asked.interval is not interval:
                     continue
                 settled = [bar.time for bar in _settled(asked)]
                 again = [time for time in settled if time in sent]
-                assert again == settled[: len(again)][:OVERLAP_BARS], "sent again, beside the comparison"
-                pairs = {(life, adjustment_day(asked.sent_at), time) for time in again}
+                older = next((place for place, time in enumerate(settled) if time not in sent), len(again))
+                newer = len(again) - older
+                assert max(older, newer) <= OVERLAP_BARS, "sent again, beside the comparison"
+                assert again == settled[:older] + settled[len(settled) - newer :]
+                day = adjustment_day(asked.sent_at)
+                pairs = {(life, day, place < older, time) for place, time in enumerate(again)}
                 assert not pairs & compared, "compared twice a day"
                 compared |= pairs
                 sent.update(settled)

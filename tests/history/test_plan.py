@@ -10,7 +10,7 @@ from app.domain.candles import CandleRange
 from app.domain.provenance import DataSource
 from app.domain.spans import intersect, subtract, union
 from app.ports import Coverage
-from app.services.history.plan import adjoining, gaps, overlap, pieces, trim
+from app.services.history.plan import gaps, known_before, overlap, pieces, trim
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -62,6 +62,6 @@ def test_what_adjoins_a_gap_has_only_shut_time_between() -> None:
         return Coverage(span(first, last), DataSource.SANDBOX, START)
 
     gap, shut = span(30, 40), [span(22, 30)]
-    assert adjoining(gap, [known(0, 5), known(10, 22), known(45, 50)], shut) == known(10, 22)
-    assert adjoining(gap, [known(10, 21)], shut) is None
-    assert adjoining(gap, [known(45, 50)], shut) is None
+    assert known_before(gap, [known(0, 5), known(10, 22), known(45, 50)], shut) == known(10, 22)
+    assert known_before(gap, [known(10, 21)], shut) is None
+    assert known_before(gap, [known(45, 50)], shut) is None

@@ -5,8 +5,10 @@ history service; the runtime owns `run()`.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from app.domain.candles import CandleRange
+from app.domain.candle_merge import bar_end
+from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.errors import MarketDataError, NotSupported
 from app.ports import CandleSource, CandleStore, Clock
 from app.services.history.drift import FreshSpans
@@ -88,8 +90,9 @@ class Archive:
         known = [*(known.span for known in survey.coverage), *(fetch.reach for fetch in under_way)]
         fetches: list[Fetch] = []
         for gap in reversed(gaps(survey.span, known, survey.shut)):
-            again = survey.overlaps.get(gap.start, ())
-            whole = CandleRange(again[0].time, gap.end) if again else gap
+            before, after = survey.before.get(gap.start, ()), survey.after.get(gap.end, ())
+            again = (*before, *after)
+            whole = _with(gap, again, want.interval, until=survey.settled)
             for piece in pieces(whole, longest, survey.shut):
                 compared = tuple(bar for bar in again if piece.start <= bar.time < piece.end)
                 to_now = piece.end > survey.settled
@@ -111,3 +114,11 @@ class Archive:
         finally:
             for fetch in pending:
                 self._desk.leave(fetch)
+
+
+def _with(gap: CandleRange, again: Sequence[Candle], interval: Interval, *, until: datetime) -> CandleRange:
+    """The gap, so much longer that bars on either side of it are asked for again; none of them opens after `until`."""
+    if not again:
+        return gap
+    end = min(bar_end(again[-1].time, interval), until) if again[-1].time >= gap.end else gap.end
+    return CandleRange(min(gap.start, again[0].time), end)

@@ -3,8 +3,8 @@
 Kite serves history adjusted for corporate actions, so every price before a split changes on its day, and a stored
 series goes wrong without a sound. Comes in: stored bars and the same bars fetched again. Goes out: whether they differ
 by more than a correction. Called by the archive: the first request of a day that adjoins bars which were fetched on an
-earlier day, on their new side, asks for OVERLAP_BARS of them again. They are the only settled bars that are ever asked
-for twice.
+earlier day, on either side, asks for OVERLAP_BARS of them again. They are the only settled bars that are ever asked for
+twice.
 """
 
 from collections import OrderedDict
@@ -53,13 +53,24 @@ class FreshSpans:
         self._series: OrderedDict[SeriesKey, tuple[date, list[CandleRange]]] = OrderedDict()
         self._dropped: OrderedDict[str, date] = OrderedDict()
 
-    def is_due(self, key: SeriesKey, known: Coverage, now: datetime) -> bool:
+    def is_due_at_end(self, key: SeriesKey, known: Coverage, now: datetime) -> bool:
         """Whether the newest bars of a known span must be compared before others are put beside them."""
+        end = known.span.end
+        return self._is_old(known, now) and not any(span.start < end <= span.end for span in self._of(key, now))
+
+    def is_due_at_start(self, key: SeriesKey, known: Coverage, now: datetime) -> bool:
+        """Whether its oldest bars must be."""
+        start = known.span.start
+        return self._is_old(known, now) and not any(span.start <= start < span.end for span in self._of(key, now))
+
+    def _is_old(self, known: Coverage, now: datetime) -> bool:
+        return adjustment_day(known.fetched_at) < adjustment_day(now)
+
+    def _of(self, key: SeriesKey, now: datetime) -> Sequence[CandleRange]:
+        """What was fetched of a series since the last adjustment."""
         today = adjustment_day(now)
-        if adjustment_day(known.fetched_at) >= today:
-            return False
         day, spans = self._series.get(key, (today, []))
-        return day != today or not any(span.start < known.span.end <= span.end for span in spans)
+        return spans if day == today else ()
 
     def add(self, key: SeriesKey, span: CandleRange, now: datetime) -> None:
         """A span was fetched."""

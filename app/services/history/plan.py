@@ -51,10 +51,19 @@ def pieces(gap: CandleRange, longest: timedelta, shut: Sequence[CandleRange]) ->
         rest = trim(CandleRange(rest.start, piece.start), shut) if rest.start < piece.start else None
 
 
-def adjoining(gap: CandleRange, coverage: Sequence[Coverage], shut: Sequence[CandleRange]) -> Coverage | None:
+def known_before(gap: CandleRange, coverage: Sequence[Coverage], shut: Sequence[CandleRange]) -> Coverage | None:
     """What is known just before a gap, with at most shut time between; None if nothing is."""
     before = [known for known in coverage if known.span.end <= gap.start]
     if not before:
         return None
     nearest = max(before, key=lambda known: known.span.end)
     return None if subtract(CandleRange(nearest.span.end, gap.start), shut) else nearest
+
+
+def known_after(gap: CandleRange, coverage: Sequence[Coverage], shut: Sequence[CandleRange]) -> Coverage | None:
+    """The same just after it."""
+    after = [known for known in coverage if known.span.start >= gap.end]
+    if not after:
+        return None
+    nearest = min(after, key=lambda known: known.span.start)
+    return None if subtract(CandleRange(gap.end, nearest.span.start), shut) else nearest

@@ -15,7 +15,7 @@ from app.services.history.derive import Derivation
 from app.services.history.drift import OVERLAP_BARS, FreshSpans
 from app.services.history.expectation import TradingHours
 from app.services.history.hours import over_until, settled_until, shut_spans, trades_in
-from app.services.history.plan import adjoining, gaps
+from app.services.history.plan import gaps, known_after, known_before
 from app.services.history.spans import LONGEST_BREAK
 from app.services.history.tail import OpenBar, Tail, Tails
 from app.services.history.want import Want
@@ -32,8 +32,10 @@ class Survey:
     coverage: Sequence[Coverage]
     shut: Sequence[CandleRange] = ()
     gaps: Sequence[CandleRange] = ()
-    overlaps: Mapping[datetime, tuple[Candle, ...]] = field(default_factory=dict)
-    """Bars to compare with the source, by the beginning of the gap that they adjoin."""
+    before: Mapping[datetime, tuple[Candle, ...]] = field(default_factory=dict)
+    """Bars to compare with the source, by the beginning of the gap that follows them."""
+    after: Mapping[datetime, tuple[Candle, ...]] = field(default_factory=dict)
+    """The same, by the end of the gap before them."""
 
 
 class Surveyor:
@@ -63,8 +65,9 @@ class Surveyor:
         if await self._derive(want, found, settled):
             coverage = await self._coverage(want, span)
             found = gaps(span, [known.span for known in coverage], shut)
-        overlaps = {gap.start: await self._overlap(want, gap, coverage, shut) for gap in found}
-        return Survey(span, settled, coverage, shut, found, overlaps)
+        before = {gap.start: await self._newest_before(want, gap, coverage, shut) for gap in found}
+        after = {gap.end: await self._oldest_after(want, gap) for gap in found}
+        return Survey(span, settled, coverage, shut, found, before, after)
 
     def tail_of(self, want: Want) -> Tail | None:
         """The bars that are not settled, if they count and are as good as new ones.
@@ -133,15 +136,26 @@ class Surveyor:
                 filled = True
         return filled
 
-    async def _overlap(
+    async def _newest_before(
         self, want: Want, gap: CandleRange, coverage: Sequence[Coverage], shut: Sequence[CandleRange]
     ) -> tuple[Candle, ...]:
-        """Stored bars to compare with the source, if that is due before more are put beside them."""
-        before = adjoining(gap, coverage, shut)
-        if before is None or not self._fresh.is_due(want.key, before, self._clock.now()):
+        """Stored bars to compare with the source, if that is due before more are put behind them."""
+        before = known_before(gap, coverage, shut)
+        if before is None or not self._fresh.is_due_at_end(want.key, before, self._clock.now()):
             return ()
         bars = await self._store.last_bars(*want.key, before=gap.start, count=OVERLAP_BARS)
         return tuple(bar for bar in bars if before.span.start <= bar.time)
+
+    async def _oldest_after(self, want: Want, gap: CandleRange) -> tuple[Candle, ...]:
+        """The same, before more are put in front of them."""
+        beyond = CandleRange(gap.end, gap.end + LONGEST_BREAK)
+        coverage = await self._store.coverage(want.instrument.id, want.interval, beyond)
+        shut = shut_spans(self._hours, want.instrument, want.interval, beyond)
+        after = known_after(gap, coverage, shut)
+        if after is None or not self._fresh.is_due_at_start(want.key, after, self._clock.now()):
+            return ()
+        first = CandleRange(after.span.start, min(after.span.end, after.span.start + LONGEST_BREAK))
+        return tuple((await self._store.bars(*want.key, first))[:OVERLAP_BARS])
 
 
 def _tail_of_one(still_open: OpenBar) -> Tail:
