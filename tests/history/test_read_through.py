@@ -5,6 +5,7 @@ import pytest
 from app.domain.candles import CandleState, Interval
 from app.domain.errors import InvalidRange, LoginRequired, RateLimited, SourceUnavailable
 from app.domain.provenance import Cost, DataSource
+from app.domain.spans import subtract
 from app.ports import Coverage
 from tests.history.bench import Chart, exact, running_history
 from tests.history.market import DAY, HOURS, INFY, NOW, CalendarMarket, at, between
@@ -135,10 +136,12 @@ async def test_finer_bars_with_a_hole_are_not_enough(chart: Chart) -> None:
 
 
 async def test_days_whose_hours_are_not_known_are_not_derived(chart: Chart) -> None:
-    """Nobody knows where their bars begin."""
-    await chart.ask(Interval.MINUTE_5, at("2026-11-06"), end=at("2026-11-10"))
-    series = await chart.ask(Interval.HOUR, at("2026-11-06"), end=at("2026-11-10"))
+    """Nobody knows where their bars begin: they are asked for, and the days around them are derived."""
+    await chart.ask(Interval.MINUTE_5, at("2026-11-02"), end=at("2026-11-14"))
+    series = await chart.ask(Interval.HOUR, at("2026-11-02"), end=at("2026-11-14"))
     assert (series.upstream_calls, exact(series, chart.market)) == (1, True)
+    muhurat = between("2026-11-08", "2026-11-09")
+    assert subtract(chart.market.asked[-1].span, [muhurat]) == []
 
 
 async def test_a_failure_half_way_keeps_what_came(chart: Chart) -> None:

@@ -1,6 +1,6 @@
 """Bars of minutes from finer ones that are stored already: no request for what is known.
 
-Comes in: a gap of a series. Goes out: the gap filled in the store, if finer bars cover it whole. Called by the archive
+Comes in: a gap of a series. Goes out: the gap filled in the store, where finer bars cover it. Called by the archive
 before it asks the source.
 """
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 from anyio import to_thread
 
 from app.domain.bar_runs import BarRun, session_runs
-from app.domain.candle_merge import FINER, bar_end, merge_minutes, period_start
+from app.domain.candle_merge import FINER, bar_end, ceil_period, merge_minutes, period_start
 from app.domain.candles import Candle, CandleRange, Interval
 from app.domain.instruments import Instrument
 from app.domain.phases import Phase
@@ -32,7 +32,20 @@ class Derivation:
         self._hours = hours
 
     async def fill(self, instrument: Instrument, interval: Interval, gap: CandleRange) -> bool:
-        """Whether the gap is known now. Only where the calendar says where bars begin; every bar in it must be over."""
+        """Whether a part of the gap is known now: of the days of which the calendar says where bars begin.
+
+        Every bar in the gap must be over.
+        """
+        if not FINER.get(interval):
+            return False
+        days = CandleRange(period_start(gap.start, Interval.DAY), bar_end(gap.end - INSTANT, Interval.DAY))
+        unknown = self._hours.spans_of(instrument, days, UNKNOWN)
+        filled = False
+        for part in subtract(gap, map(_whole_days, unknown)):
+            filled |= await self._fill(instrument, interval, part)
+        return filled
+
+    async def _fill(self, instrument: Instrument, interval: Interval, gap: CandleRange) -> bool:
         runs = self._runs(instrument, interval, gap)
         if not runs:
             return False
@@ -49,12 +62,8 @@ class Derivation:
         return False
 
     def _runs(self, instrument: Instrument, interval: Interval, gap: CandleRange) -> list[BarRun]:
-        """The bars that open in the gap; none where the calendar does not know all of it."""
-        if not FINER.get(interval):
-            return []
+        """The bars that open in the gap."""
         days = CandleRange(period_start(gap.start, Interval.DAY), bar_end(gap.end - INSTANT, Interval.DAY))
-        if self._hours.spans_of(instrument, days, UNKNOWN):
-            return []
         runs = session_runs(self._hours.spans_of(instrument, days, TRADED), interval)
         return [part for run in runs if (part := run.between(gap.start, gap.end)) is not None]
 
@@ -68,6 +77,10 @@ class Derivation:
         if any(subtract(span, shut) for span in unknown):
             return None
         return Coverage(needed, coverage[0].source, min(known.fetched_at for known in coverage))
+
+
+def _whole_days(span: CandleRange) -> CandleRange:
+    return CandleRange(period_start(span.start, Interval.DAY), ceil_period(span.end, Interval.DAY))
 
 
 def _bars(runs: Sequence[BarRun], finer: Interval) -> float:
