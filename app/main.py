@@ -55,6 +55,7 @@ COST_MODEL = CostModel(
         "Depth.bids": 5,
         "Depth.asks": 5,
     },
+    most_rows={"Query.candles": 500, "Instrument.candles": 500},
     field_costs={
         "CandleSeries.indicators": 5_000,
         "Query.optionChain": 1_000,
@@ -63,7 +64,8 @@ COST_MODEL = CostModel(
         "MarketContext.movers": 500,
     },
 )
-"""Rows where no argument tells: a chart by dates has some hundred bars, an index 50 members and rarely 500, the book
+"""Rows where no argument tells: a chart by dates has some hundred bars (all charts of an operation together are bounded
+when their bars are there, so `last` counts for no more), an index 50 members and rarely 500, the book
 five levels a side. Ten indicators over the longest series take as long as some ten thousand fields; a chain of options
 takes 2 to 4 ms beside its fields, and so does the first look at a large index."""
 

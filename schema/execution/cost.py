@@ -19,11 +19,13 @@ class VariableSize:
     per_unit: int = 1
     otherwise: int = 1
     """Rows if the variable is left out or null."""
+    at_most: int = CEILING
+    """Rows that are counted, however many are asked for."""
 
     def of(self, variables: Mapping[str, object]) -> int:
         """Rows for these variables, at least 1."""
         value = variables.get(self.name)
-        return self.otherwise if value is None else size_of(value, self.per_unit)
+        return self.otherwise if value is None else min(size_of(value, self.per_unit), self.at_most)
 
 
 Size = int | VariableSize

@@ -21,6 +21,8 @@ class CostModel:
     """Argument name to rows a unit. A list argument counts its items, an integer its value."""
     list_sizes: Mapping[str, int] = field(default_factory=dict)
     """`Type.field` to the rows that it brings where no argument says so, as for a range of candles by dates."""
+    most_rows: Mapping[str, int] = field(default_factory=dict)
+    """`Type.field` to the most rows that its arguments count for: what is bounded in another way when it is there."""
     field_costs: Mapping[str, int] = field(default_factory=dict)
     """`Type.field` to its own price, for fields that do more than read an attribute."""
     assumed_size: int = 10

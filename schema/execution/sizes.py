@@ -16,7 +16,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from schema.execution.cost import Size, VariableSize, size_of
+from schema.execution.cost import CEILING, Size, VariableSize, size_of
 from schema.execution.limits import CostModel
 
 LONGEST_INTEGER = 12
@@ -40,7 +40,8 @@ def field_sizes(node: FieldNode, definition: GraphQLField | None, parent: str, m
     key = f"{parent}.{node.name.value}"
     assumed = model.list_sizes.get(key, model.assumed_size)
     is_list = definition is not None and _is_list(definition)
-    arguments = _argument_sizes(node, definition, model, assumed) if definition is not None else []
+    most = model.most_rows.get(key, CEILING)
+    arguments = _argument_sizes(node, definition, model, assumed, most) if definition is not None else []
     if not arguments and not is_list and key in model.list_sizes:
         arguments = [assumed]
     return FieldSizes(price=model.field_costs.get(key, 1), is_list=is_list, arguments=tuple(arguments), assumed=assumed)
@@ -51,7 +52,7 @@ def _is_list(definition: GraphQLField) -> bool:
     return is_list_type(kind.of_type if is_non_null_type(kind) else kind)
 
 
-def _argument_sizes(node: FieldNode, definition: GraphQLField, model: CostModel, assumed: int) -> list[Size]:
+def _argument_sizes(node: FieldNode, definition: GraphQLField, model: CostModel, assumed: int, most: int) -> list[Size]:
     if not definition.args:
         return []
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
@@ -61,7 +62,8 @@ def _argument_sizes(node: FieldNode, definition: GraphQLField, model: CostModel,
         if per_unit is None:
             continue
         default = _default_size(argument.default_value, per_unit)
-        sizes.append(_given_size(given[name], per_unit, default or assumed) if name in given else default)
+        size = _given_size(given[name], per_unit, default or assumed, most) if name in given else default
+        sizes.append(min(size, most) if isinstance(size, int) else size)
     return [size for size in sizes if size is not None]
 
 
@@ -69,9 +71,9 @@ def _default_size(default: object, per_unit: int) -> int | None:
     return None if default is Undefined or default is None else size_of(default, per_unit)
 
 
-def _given_size(value: ValueNode, per_unit: int, otherwise: int) -> Size | None:
+def _given_size(value: ValueNode, per_unit: int, otherwise: int, most: int) -> Size | None:
     if isinstance(value, VariableNode):
-        return VariableSize(value.name.value, per_unit, otherwise)
+        return VariableSize(value.name.value, per_unit, otherwise, most)
     if isinstance(value, ListValueNode):
         return max(1, len(value.values) * per_unit)
     if isinstance(value, IntValueNode):

@@ -20,3 +20,14 @@ async def test_all_candles_of_an_operation_share_one_bound(tmp_path: Path) -> No
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "INVALID_RANGE"
     assert "at most 50000 bars together" in error["message"]
+
+
+async def test_the_longest_answer_may_name_every_field(tmp_path: Path) -> None:
+    """50,000 bars by `last`; one more is refused with the way to page."""
+    fields = "count candles { time epochSeconds open high low close volume openInterest state } missing { from to }"
+    ask = 'query ($last: Int) { candles(id: "NSE:INFY", interval: MINUTE, last: $last) { FIELDS } }'
+    async with running_pair(tmp_path, sandbox={"rate_limits": None}) as (service, _):
+        series = (await service.ask(ask.replace("FIELDS", fields), last=50_000))["data"]["candles"]
+        refused = await service.ask(ask.replace("FIELDS", fields), last=50_001)
+    assert (series["count"], len(series["candles"]), series["missing"]) == (50_000, 50_000, [])
+    assert "ask page by page with `to`" in refused["errors"][0]["message"]
