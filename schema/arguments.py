@@ -41,6 +41,13 @@ From = Annotated[
 To = Annotated[datetime | None, strawberry.argument(name="to", description="Last instant, exclusive; default now.")]
 Last = Annotated[int | None, strawberry.argument(description="The last N bars before `to`, 1 to 50000.")]
 IncludeForming = Annotated[bool, strawberry.argument(description="Whether the bar that is still open is part of it.")]
+Continuous = Annotated[
+    bool,
+    strawberry.argument(
+        description="Whether a future's days go back beyond its own listing, as the source joins those of the "
+        "contracts before it: futures of NFO and MCX, DAY, WEEK and MONTH."
+    ),
+]
 Underlying = Annotated[
     strawberry.ID, strawberry.argument(description="What the options are written on, as NSE:NIFTY 50 or NSE:INFY.")
 ]

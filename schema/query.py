@@ -8,6 +8,7 @@ import strawberry
 
 from app.domain.candles import CandleSeries
 from app.domain.comparison import SourceComparison
+from app.domain.continuous import continuous_future
 from app.domain.errors import MarketDataError
 from app.domain.feeds import KiteSession, ProviderStatus
 from app.domain.instruments import Exchange, Instrument, bare_instrument, parse_instrument_id
@@ -18,6 +19,7 @@ from app.domain.phases import MarketPhase
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
 from schema.arguments import (
+    Continuous,
     ExchangeArgument,
     Expiry,
     From,
@@ -137,11 +139,13 @@ class Query:
         end: To = None,
         last: Last = None,
         include_forming: IncludeForming = False,
+        continuous: Continuous = False,
     ) -> CandleSeries:
         """The bars of one instrument."""
         context = info.context
+        instrument = context.instrument(id)
         series = await context.services.history.candles(
-            context.instrument(id),
+            continuous_future(instrument, interval) if continuous else instrument,
             interval,
             start=start,
             end=end,

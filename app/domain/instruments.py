@@ -69,6 +69,11 @@ class Instrument:
     currency: str
     """ISO 4217."""
 
+    @property
+    def series_id(self) -> str:
+        """What its bars are kept by."""
+        return self.id
+
 
 def bare_instrument(
     exchange: Exchange, symbol: str, *, kind: InstrumentKind = InstrumentKind.OTHER, currency: str = "INR"

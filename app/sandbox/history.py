@@ -4,6 +4,7 @@ Comes in: a range of naive IST times, both ends inclusive. Goes out: arrays [tim
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import orjson
 from anyio import CapacityLimiter, to_thread
@@ -58,7 +59,7 @@ class HistoryEndpoint:
         if _flag(request, "continuous"):
             _check_continuous(listed, interval)
         body = await to_thread.run_sync(
-            self._body, listed, interval, start, end, _flag(request, "oi"), limiter=self._threads
+            partial(self._body, request, listed, interval, start, end), limiter=self._threads
         )
         return Response(body, media_type="application/json")
 
@@ -68,10 +69,12 @@ class HistoryEndpoint:
             raise KiteError(400, "invalid token")
         return listed
 
-    def _body(self, listed: Listed, interval: str, start: datetime, end: datetime, with_oi: bool) -> bytes:  # noqa: FBT001  a thread's arguments are positional
-        token = listed.instrument.instrument_token or 0
+    def _body(self, request: Request, listed: Listed, interval: str, start: datetime, end: datetime) -> bytes:
+        token, with_oi = listed.instrument.instrument_token or 0, _flag(request, "oi")
         after_end = end.replace(second=0) + timedelta(minutes=1)  # bars open at whole minutes, and `to` is inclusive
-        bars = self._market.candles(token, interval, start, after_end, now=self._clock.now())
+        bars = self._market.candles(
+            token, interval, start, after_end, now=self._clock.now(), continuous=_flag(request, "continuous")
+        )
         return orjson.dumps({"status": "success", "data": {"candles": [_row(bar, with_oi=with_oi) for bar in bars]}})
 
 

@@ -79,12 +79,15 @@ class PathMarket:
             token, process, place, self._session(token, process, place), self._forming(process, place.slot)
         )
 
-    def candles(self, token: int, interval: str, start: datetime, end: datetime, *, now: datetime) -> list[Bar]:
+    def candles(
+        self, token: int, interval: str, start: datetime, end: datetime, *, now: datetime, continuous: bool = False
+    ) -> list[Bar]:
         """Bars that open in [start, end) and not after `now`, oldest first; the newest may be forming.
 
-        A bar that opens before `end` is whole even if it ends after it. Day bars open at 00:00 IST. Contracts
-        have 100 days of history before their expiry. Raises KeyError for an unknown token, ValueError for an
-        interval that is not Kite's.
+        A bar that opens before `end` is whole even if it ends after it. Day bars open at 00:00 IST. Contracts have 100
+        days of history before their expiry; a `continuous` future has more, which an exchange joins from contracts that
+        expired, and which here are its own price. Raises KeyError for an unknown token, ValueError for an interval
+        that is not Kite's.
         """
         process = self._processes[token]
         if interval not in INTERVALS:
@@ -93,7 +96,7 @@ class PathMarket:
         if process is None:
             return []
         wanted, last_slot = range(minute_from(start), minute_from(end)), slot_at(now)
-        first_day = max(day_of(wanted.start), process.first_day)
+        first_day = max(day_of(wanted.start), 0 if continuous else process.first_day)
         last_day = min(day_of(wanted.stop - 1), day_of(last_slot // SLOTS))
         bars: list[Bar] = []
         for chunk in range(first_day, last_day + 1, CHUNK_DAYS):

@@ -35,7 +35,9 @@ class Market(Protocol):
         """The full quote; None if it never traded. Raises KeyError for an unknown token."""
         ...
 
-    def candles(self, token: int, interval: str, start: datetime, end: datetime, *, now: datetime) -> list[Bar]:
+    def candles(
+        self, token: int, interval: str, start: datetime, end: datetime, *, now: datetime, continuous: bool = False
+    ) -> list[Bar]:
         """Bars that open in [start, end) and not after `now`, oldest first."""
         ...
 

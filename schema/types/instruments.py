@@ -7,11 +7,12 @@ from typing import Annotated
 import strawberry
 
 from app.domain.candles import CandleSeries
+from app.domain.continuous import continuous_future
 from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import Exchange, Instrument, InstrumentFilter, InstrumentKind
 from app.domain.phases import MarketPhase
 from app.domain.quotes import Quote
-from schema.arguments import From, IncludeForming, IntervalArgument, Last, MaxAgeMs, To, check_max_age
+from schema.arguments import Continuous, From, IncludeForming, IntervalArgument, Last, MaxAgeMs, To, check_max_age
 from schema.context import Info, RequestContext
 from schema.execution.compiled.computed import computed
 from schema.types.candles import CandleSeriesType
@@ -56,11 +57,18 @@ async def candles(  # noqa: PLR0913 - the contract's arguments
     end: To = None,
     last: Last = None,
     include_forming: IncludeForming = False,
+    continuous: Continuous = False,
 ) -> CandleSeries:
     """Its bars."""
     context = info.context
     series = await context.services.history.candles(
-        instrument, interval, start=start, end=end, last=last, include_forming=include_forming, cost=context.cost
+        continuous_future(instrument, interval) if continuous else instrument,
+        interval,
+        start=start,
+        end=end,
+        last=last,
+        include_forming=include_forming,
+        cost=context.cost,
     )
     return context.deliver(series)
 

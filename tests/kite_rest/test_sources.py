@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.candles import CandleRange, Interval
+from app.domain.continuous import continuous_future
 from app.domain.errors import (
     InvalidInput,
     InvalidRange,
@@ -129,6 +130,14 @@ async def test_history_is_asked_in_indian_wall_clock_with_an_inclusive_end(kite,
         "oi": "0",
     }
     assert [bar.time for bar in bars] == [MORNING]
+
+
+async def test_days_before_a_futures_listing_are_asked_for_by_a_flag(kite, fake):
+    """Kite joins those of the contracts before it."""
+    fake.usual = success({"candles": []})
+    future = instrument("NFO:NIFTY26NOVFUT", kind=InstrumentKind.FUTURE)
+    await kite.candles.candles(continuous_future(future, Interval.DAY), Interval.DAY, ONE_HOUR)
+    assert fake.requests[0].query_params["continuous"] == "1"
 
 
 async def test_open_interest_is_asked_for_contracts_alone(kite, fake):

@@ -98,7 +98,9 @@ class TinyMarket:
         shown = _snapshot(self.by_token[token], at)
         return None if token == NEVER else replace(shown, **self._changes.get(token, {}))  # type: ignore[arg-type]  # a test's own fields
 
-    def candles(self, token: int, interval: str, start: datetime, end: datetime, *, now: datetime) -> list[Bar]:
+    def candles(
+        self, token: int, interval: str, start: datetime, end: datetime, *, now: datetime, continuous: bool = False
+    ) -> list[Bar]:
         """One bar a minute, whatever the interval."""
         self.asked.append((interval, start, end))
         bars = []

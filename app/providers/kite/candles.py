@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from app.domain.candles import Candle, CandleRange, Interval
+from app.domain.continuous import ContinuousFuture
 from app.domain.errors import InvalidRange, NotSupported
 from app.domain.instruments import Instrument
 from app.domain.time import ist_date
@@ -17,7 +18,7 @@ FIRST_YEAR, LAST_YEAR = 1971, 2200
 
 
 class KiteCandles:
-    """History in one request each; satisfies `ports.CandleSource`. Prices are not adjusted.
+    """History in one request each; satisfies `ports.CandleSource`. Prices are adjusted for splits and bonuses.
 
     Every bar says FINAL, also the one that still forms: only the caller knows the clock and the calendar.
     """
@@ -40,7 +41,8 @@ class KiteCandles:
         counted = instrument.kind in DERIVATIVES
         first, last = history_span(span)
         word = INTERVAL_WORDS[interval]
-        params = {"from": first, "to": last, "interval": word, "continuous": 0, "oi": int(counted)}
+        joined = isinstance(instrument, ContinuousFuture)
+        params = {"from": first, "to": last, "interval": word, "continuous": int(joined), "oi": int(counted)}
 
         def fetch(kite: KiteRest) -> list[Candle]:
             data = kite.fetch("market.historical", params, instrument_token=token, interval=word)

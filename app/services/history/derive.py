@@ -54,10 +54,12 @@ class Derivation:
             known = await self._known(instrument, finer, needed)
             if known is None or _bars(runs, finer) > MOST_FINER_BARS:
                 continue
-            bars = await self._store.bars(instrument.id, finer, CandleRange(runs[0].opens, runs[-1].ends))
+            bars = await self._store.bars(instrument.series_id, finer, CandleRange(runs[0].opens, runs[-1].ends))
             merged = await to_thread.run_sync(_merged, bars, runs, interval)
             if merged is not None:
-                await self._store.save(instrument.id, interval, merged, Coverage(gap, known.source, known.fetched_at))
+                await self._store.save(
+                    instrument.series_id, interval, merged, Coverage(gap, known.source, known.fetched_at)
+                )
                 return True
         return False
 
@@ -69,7 +71,7 @@ class Derivation:
 
     async def _known(self, instrument: Instrument, finer: Interval, needed: CandleRange) -> Coverage | None:
         """What is known of the finer series, if that is all of it and from one source."""
-        coverage = await self._store.coverage(instrument.id, finer, needed)
+        coverage = await self._store.coverage(instrument.series_id, finer, needed)
         if not coverage or len({known.source for known in coverage}) > 1:
             return None
         unknown = subtract(needed, [known.span for known in coverage])

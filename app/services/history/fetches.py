@@ -63,7 +63,7 @@ class Fetch:
     @property
     def key(self) -> SeriesKey:
         """Whose bars it brings."""
-        return self.instrument.id, self.interval
+        return self.instrument.series_id, self.interval
 
     @property
     def reach(self) -> CandleRange:

@@ -56,7 +56,7 @@ class Intake:
         answer = await self._source.candles(fetch.instrument, fetch.interval, asked)
         fetch.calls = 1
         bars = _inside(answer, asked)
-        if has_drifted(fetch.overlap, bars) and not self._fresh.was_dropped(fetch.instrument.id, sent_at):
+        if has_drifted(fetch.overlap, bars) and not self._fresh.was_dropped(fetch.instrument.series_id, sent_at):
             await self._forget(fetch.instrument, fetch.interval)
         by_the_clock = settled_until(self._hours, fetch.instrument, fetch.interval, sent_at)
         settled = _settled(bars, by_the_clock)
@@ -84,10 +84,10 @@ class Intake:
         """Drops what is stored of an instrument: it is not what the source says today."""
         dropped = 0
         for interval in STORED:
-            dropped += await self._store.drop(instrument.id, interval)
-            self._tails.forget((instrument.id, interval))
-        self._fresh.drop(instrument.id, self._clock.now())
-        log.warning("candles_drifted", instrument=instrument.id, interval=found_in.value, dropped=dropped)
+            dropped += await self._store.drop(instrument.series_id, interval)
+            self._tails.forget((instrument.series_id, interval))
+        self._fresh.drop(instrument.series_id, self._clock.now())
+        log.warning("candles_drifted", instrument=instrument.series_id, interval=found_in.value, dropped=dropped)
         self._on_drift(instrument.id, found_in)
 
 

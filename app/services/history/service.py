@@ -121,7 +121,7 @@ class HistoryService:
 
     async def stored(self, instrument: Instrument, interval: Interval, span: CandleRange) -> list[Coverage]:
         """Spans of the series that are in the store whole and touch `span`, oldest first; of an interval it stores."""
-        return await self._store.coverage(instrument.id, interval, span)
+        return await self._store.coverage(instrument.series_id, interval, span)
 
     async def requests_for(self, instrument: Instrument, interval: Interval, span: CandleRange) -> int:
         """How many upstream requests `ensure` of the same span would take now. Raises as it does."""
@@ -192,9 +192,9 @@ class HistoryService:
         seen: Sequence[Coverage] = ()
         if request.interval not in MERGED:
             ever = CandleRange(request.earliest, request.end)
-            seen = await self._store.coverage(request.instrument.id, request.interval, ever)
+            seen = await self._store.coverage(request.instrument.series_id, request.interval, ever)
             stored = await self._store.last_bars(
-                request.instrument.id, request.interval, before=request.end, count=request.last
+                request.instrument.series_id, request.interval, before=request.end, count=request.last
             )
         if len(stored) == request.last:
             span = base_span(request, stored[0].time)
@@ -243,9 +243,9 @@ class HistoryService:
         request, effort = question.request, question.effort
         coverage = effort.coverage
         if coverage is None:
-            coverage = await self._store.coverage(request.instrument.id, request.base, span)
+            coverage = await self._store.coverage(request.instrument.series_id, request.base, span)
         if stored is None:
-            stored = await self._store.bars(request.instrument.id, request.base, span)
+            stored = await self._store.bars(request.instrument.series_id, request.base, span)
         findings = Findings(stored, coverage, effort.tail, effort.problem, effort.upstream_calls)
         return _Found(span.start, findings, self._answers.bars(request, findings, include_forming=question.forming))
 

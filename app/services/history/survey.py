@@ -125,7 +125,7 @@ class Surveyor:
         if span.start >= span.end:
             return []
         around = CandleRange(span.start - LONGEST_BREAK, span.end)
-        return await self._store.coverage(want.instrument.id, want.interval, around)
+        return await self._store.coverage(want.instrument.series_id, want.interval, around)
 
     async def _derive(self, want: Want, found: Sequence[CandleRange], settled: datetime) -> bool:
         """Whether a gap could be filled from finer bars."""
@@ -149,7 +149,7 @@ class Surveyor:
     async def _oldest_after(self, want: Want, gap: CandleRange) -> tuple[Candle, ...]:
         """The same, before more are put in front of them."""
         beyond = CandleRange(gap.end, gap.end + LONGEST_BREAK)
-        coverage = await self._store.coverage(want.instrument.id, want.interval, beyond)
+        coverage = await self._store.coverage(want.instrument.series_id, want.interval, beyond)
         shut = shut_spans(self._hours, want.instrument, want.interval, beyond)
         after = known_after(gap, coverage, shut)
         if after is None or not self._fresh.is_due_at_start(want.key, after, self._clock.now()):

@@ -32,7 +32,7 @@ class Want:
     @property
     def key(self) -> SeriesKey:
         """Whose bars they are."""
-        return self.instrument.id, self.interval
+        return self.instrument.series_id, self.interval
 
 
 @dataclass(slots=True)
