@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.domain.candles import CandleRange, CandleSeries, Interval
-from app.domain.errors import InvalidRange, RateLimited, SourceError, SourceUnavailable
+from app.domain.errors import InvalidRange, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost
 from app.services.history import fetches
@@ -118,6 +118,39 @@ async def test_one_long_history_leaves_room_for_another_chart(chart: Chart, monk
         await anyio.sleep(0.005)
         tasks.start_soon(ask, "short", Interval.DAY, CandleRange(NOW - 20 * DAY, NOW - DAY))
     assert order == ["short", "long"]
+
+
+async def test_many_long_histories_leave_room_for_a_short_one(chart: Chart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty requests of others wait already; the one that is all of a chart is next."""
+    monkeypatch.setattr(fetches, "MAX_RUNNING", PARALLEL)
+    chart.market.latency = 0.01
+    long = {Interval.HOUR: 20, Interval.MINUTE_30: 20, Interval.MINUTE_15: 20}
+    chart.market.days.update(long)
+
+    async def ask(interval: Interval, days: int) -> None:
+        await chart.ask(interval, NOW - days * DAY, end=NOW - DAY)
+
+    async with anyio.create_task_group() as tasks:
+        for interval in long:
+            tasks.start_soon(ask, interval, 300)
+        await anyio.sleep(0.005)
+        before = chart.market.sent
+        await ask(Interval.DAY, 20)
+        intervals = [asked.interval for asked in chart.market.asked]
+        assert intervals.index(Interval.DAY) < before + 1 + PARALLEL
+        tasks.cancel_scope.cancel()
+
+
+async def test_who_waited_for_others_is_told_so(market: CalendarMarket, clock: SetClock) -> None:
+    """The source is not blamed for requests that it never got."""
+    market.days[Interval.HOUR] = 20
+    market.latency = 60.0
+    async with running_history(market, clock, HOURS, deadline=0.1) as service:
+        chart = Chart(service, market, MemoryCandleStore())
+        with pytest.raises(SourceTimeout, match=r"after 0\.1 s \d+ of its requests still waited"):
+            await chart.ask(Interval.HOUR, NOW - 300 * DAY, end=NOW - DAY)
+        with pytest.raises(SourceTimeout, match="SANDBOX did not send all bars"):
+            await chart.ask(Interval.DAY, NOW - 20 * DAY, end=NOW - DAY)
 
 
 async def test_too_many_fetches_are_refused(chart: Chart, monkeypatch: pytest.MonkeyPatch) -> None:

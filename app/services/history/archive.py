@@ -112,6 +112,7 @@ class Archive:
                     pending.remove(fetch)
                     self._desk.leave(fetch)
         finally:
+            effort.unsent = sum(not (fetch.running or fetch.done) for fetch in pending)
             for fetch in pending:
                 self._desk.leave(fetch)
 

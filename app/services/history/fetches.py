@@ -5,6 +5,7 @@ before those of background work. A caller that leaves cancels nobody's fetch: th
 runtime owns; only what nobody wants any more and has not begun is dropped.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,17 +134,20 @@ class FetchDesk:
                 self._close(fetch)
 
     def _next(self) -> Fetch | None:
-        """The most urgent fetch that may go: of a series of which the fewest run, the one that came first."""
+        """The most urgent fetch that may go: of a series of which the fewest run, then of which the fewest wait.
+
+        So a chart of one request does not wait for thirty long ones. Of charts alike it is the one that came first. A
+        long one is served whenever no shorter one waits, and who asked for it has what came by the deadline.
+        """
         if len(self._running) >= MAX_RUNNING:
             return None
         urgent = [fetch for fetch in self._waiting if fetch.priority is Priority.INTERACTIVE]
         if not urgent:
             return self._waiting[0] if self._waiting and not self._running else None
-        first = min(urgent, key=self._running_beside)
-        return first if self._running_beside(first) < PARALLEL else None
-
-    def _running_beside(self, fetch: Fetch) -> int:
-        return sum(1 for other in self._running if other.key == fetch.key)
+        running = Counter(fetch.key for fetch in self._running)
+        waiting = Counter(fetch.key for fetch in urgent)
+        first = min(urgent, key=lambda fetch: (running[fetch.key], waiting[fetch.key]))
+        return first if running[first.key] < PARALLEL else None
 
     async def _carry_out(self, fetch: Fetch) -> None:
         try:

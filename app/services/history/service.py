@@ -233,10 +233,15 @@ class HistoryService:
             await self._archive.make_known(want, effort)
         if scope.cancelled_caught:
             effort.coverage = None
-            effort.problem = SourceTimeout(
-                f"{request.instrument.id}: {self._source.source} did not send all bars within {self._deadline:g} s; "
-                "ask again, or for fewer"
+            effort.problem = SourceTimeout(f"{request.instrument.id}: {self._why_late(effort)}")
+
+    def _why_late(self, effort: Effort) -> str:
+        if effort.unsent:
+            return (
+                f"after {self._deadline:g} s {effort.unsent} of its requests still waited behind other charts; "
+                "what came is kept, ask again to go on"
             )
+        return f"{self._source.source} did not send all bars within {self._deadline:g} s; ask again, or for fewer"
 
     async def _look(self, question: _Question, span: CandleRange, stored: Sequence[Candle] | None = None) -> _Found:
         """What there is of a span. `stored`: its bars, if they were read after what is known of it."""

@@ -44,6 +44,8 @@ class Effort:
     """Requests that it waited for, shared ones included."""
     problem: MarketDataError | None = None
     """The first failure; nothing more is asked for after it."""
+    unsent: int = 0
+    """Requests that still waited for their turn when it was given up."""
     coverage: Sequence[Coverage] | None = None
     """What is known around the span that was made known last; None if that may have changed since it was read."""
     tail: Tail | None = None
