@@ -218,7 +218,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
             ContextParts(
                 quotes=quotes,
                 closes=SessionCloses(
-                    history, instruments.require, clock, inputs.sessions_of, ready=instruments.ready.wait
+                    history, instruments.require, clock, phases, inputs.sessions_of, ready=instruments.ready.wait
                 ),
                 members=members,
                 find=instruments.require,

@@ -4,7 +4,7 @@ Comes in: fresh quotes of the members or sectors. Goes out: Breadth, Movers, Sec
 `app.services.market_context`. A member without a fresh price is unpriced, never unchanged.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +15,9 @@ from app.domain.quotes import Quote
 
 DEAD_BAND_PERCENT = 0.01
 """A member that moved no more than this is unchanged: less than a tick of most stocks."""
+
+WEEK, STRENGTH = 5, 22
+"""Sessions over which sectors are compared with NIFTY 50: a week and a month."""
 
 
 def breadth_of(index: Instrument, membership: Membership, quotes: Mapping[str, Quote]) -> Breadth | None:
@@ -57,12 +60,13 @@ def turnover(quote: Quote) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sector:
-    """A sector index with its fresh price and the closes of its finished sessions, oldest first."""
+    """A sector index with its fresh price and the closes of its finished sessions."""
 
     name: str
     instrument: Instrument
     quote: Quote
-    closes: Sequence[float]
+    closes: Mapping[date, float]
+    """By the session's date, oldest first, without a gap, up to the last session before the price's."""
 
 
 def ranked_sectors(sectors: Iterable[Sector], index: Sector | None) -> tuple[SectorMove, ...]:
@@ -75,8 +79,8 @@ def ranked_sectors(sectors: Iterable[Sector], index: Sector | None) -> tuple[Sec
             instrument=sector.instrument,
             quote=sector.quote,
             rank=rank,
-            relative_strength_5d=relative_strength(sector, index, 5),
-            relative_strength_22d=relative_strength(sector, index, 22),
+            relative_strength_5d=relative_strength(sector, index, WEEK),
+            relative_strength_22d=relative_strength(sector, index, STRENGTH),
         )
         for rank, sector in enumerate(known, 1)
     )
@@ -85,17 +89,20 @@ def ranked_sectors(sectors: Iterable[Sector], index: Sector | None) -> tuple[Sec
 def relative_strength(sector: Sector, index: Sector | None, sessions: int) -> float | None:
     """Change over a number of sessions up to the present price, minus that of the index; percentage points.
 
-    None without the index or with too few closes of either.
+    None without the index, with too few closes of either, or where they are of other sessions.
     """
-    own = _change_over(sector, sessions)
-    other = None if index is None else _change_over(index, sessions)
-    return None if own is None or other is None else own - other
-
-
-def _change_over(sector: Sector, sessions: int) -> float | None:
-    if len(sector.closes) < sessions:
+    if index is None or not are_alike(sector.closes, index.closes, sessions):
         return None
-    return 100 * (sector.quote.last_price / sector.closes[-sessions] - 1)
+    return _change_over(sector, sessions) - _change_over(index, sessions)
+
+
+def are_alike(own: Mapping[date, float], other: Mapping[date, float], sessions: int) -> bool:
+    """Whether both have so many closes, the last of them of the same sessions."""
+    return len(own) >= sessions and list(own)[-sessions:] == list(other)[-sessions:]
+
+
+def _change_over(sector: Sector, sessions: int) -> float:
+    return 100 * (sector.quote.last_price / list(sector.closes.values())[-sessions] - 1)
 
 
 def _change(quote: Quote | None) -> float | None:

@@ -9,13 +9,13 @@ from typing import Any
 import anyio
 import pytest
 
-from app.domain.candles import Candle, CandleSeries, Interval
+from app.domain.calendar import load_calendar
+from app.domain.candles import CandleSeries, Interval
 from app.domain.constituents import Membership
 from app.domain.instruments import Instrument
 from app.domain.market_context import IndexMove, MarketContext, Movers
 from app.domain.provenance import Cost
 from app.domain.quotes import Quote
-from app.domain.time import ist_datetime
 from tests.market.golden.arithmetic import (
     TREND,
     VIX,
@@ -31,10 +31,16 @@ from tests.market.golden.arithmetic import (
 from tests.market.world import World
 
 HOUR = Path(__file__).parent / "golden" / "hour.json"
+CALENDAR = load_calendar()
 MINUTES = 60
 STALE_MEMBERS = ("NSE:INFY", "NSE:TCS", "NSE:ITC", "NSE:SBIN", "NSE:TITAN", "NSE:WIPRO", "NSE:TRENT")
 SHORT = {VIX: 40, "NSE:NIFTY AUTO": 10, "NSE:NIFTY MEDIA": 3}
 """Finished sessions that are known of some indices, in the hour with holes."""
+GAPS = {TREND: (40, 30), VIX: (100, 90), "NSE:NIFTY IT": (12, 8), "NSE:NIFTY AUTO": (4, 3), "NSE:NIFTY MEDIA": (28, 25)}
+"""Sessions back from the last one of which the source refuses the day bars, in the middle of the history.
+
+Of the trend index too far back for its slope, of MEDIA too far back for anything.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +50,35 @@ def hour() -> dict[str, Any]:
 
 
 class RecordedWorld(World):
-    """The hour at one of its minutes, with what is hidden of it. `short`: how many closes are left of which index."""
+    """The hour at one of its minutes, with what is hidden of it.
 
-    def __init__(self, hour: dict[str, Any], short: dict[str, int]) -> None:
-        super().__init__()
+    `short`: how many closes are left of which index; `gaps`: of which sessions back there are none.
+    """
+
+    def __init__(self, hour: dict[str, Any], short: dict[str, int], gaps: dict[str, tuple[int, int]]) -> None:
+        super().__init__(calendar=CALENDAR)
         self.hour = hour
         self.members = tuple(self.hour["members"]["ids"])
         listed = date.fromisoformat(self.hour["members"]["as_of"])
         self.lists.lists[:] = [Membership(TREND, listed, self.members, "the recording")]
         self.sessions = {key: rows[-short.get(key, len(rows)) :] for key, rows in self.hour["closes"].items()}
+        self.gaps = gaps
+        for key, (start, end) in gaps.items():
+            days = [date.fromisoformat(day) for day, _ in self.sessions[key]]
+            self.refused[key] = days[-start], days[-end]
         self.clock.set(datetime.fromisoformat(self.hour["from"]))
         self.fresh: dict[str, Price] = {}
 
     @property
     def plain_closes(self) -> Closes:
-        """Closes by id, oldest first."""
-        return {key: [close for _, close in rows] for key, rows in self.sessions.items()}
+        """Closes by id, oldest first, none of before a gap."""
+        since = {key: end for key, (_, end) in self.gaps.items()}
+        return {key: [close for _, close in rows[-since.get(key, 0) :]] for key, rows in self.sessions.items()}
+
+    @property
+    def needed(self) -> dict[str, int]:
+        """How many closes the page asks for, by id; of a volatility index with a gap the whole year."""
+        return dict.fromkeys(self.sessions, 22) | {TREND: 50, VIX: 252 if VIX in self.gaps else 60}
 
     def show(self, minute: int, hidden: Sequence[str], stale: Sequence[str]) -> None:
         """The prices of a minute: some without a price, some too old."""
@@ -94,11 +113,8 @@ class RecordedWorld(World):
     ) -> CandleSeries:
         """The recorded closes, on their own dates."""
         assert (interval, start, end, include_forming) == (Interval.DAY, None, None, False)
-        bars = tuple(
-            Candle(ist_datetime(date.fromisoformat(day)), close, close, close, close, 1)
-            for day, close in self.sessions[instrument.id][-(last or 0) :]
-        )
-        return CandleSeries(instrument, interval, None, None, bars, (), upstream_calls=1)
+        rows = self.sessions[instrument.id][-(last or 0) :]
+        return self.series(instrument, [(date.fromisoformat(day), close) for day, close in rows])
 
 
 def expected(world: RecordedWorld) -> dict[str, Any]:
@@ -113,7 +129,7 @@ def expected(world: RecordedWorld) -> dict[str, Any]:
         "sectors": expected_sectors(prices, closes, inputs.sectors),
         **{group: expected_moves(prices, getattr(inputs, group)) for group in groups},
         "missing": {key for key in world.hour["prices"] if key not in prices}
-        | {f"{key} day bars" for key in world.sessions if len(closes[key]) < (60 if key == VIX else 22)}
+        | {f"{key} day bars" for key in world.sessions if len(closes[key]) < world.needed[key]}
         | {f"{TREND} members"},
     }
 
@@ -226,7 +242,7 @@ async def play(world: RecordedWorld, *, with_holes: bool) -> list[MarketContext]
 
 async def test_each_minute_of_the_hour_has_the_documented_numbers(hour: dict[str, Any]) -> None:
     """All inputs are there: nothing is missing but a newer list of members."""
-    found = await play(RecordedWorld(hour, {}), with_holes=False)
+    found = await play(RecordedWorld(hour, {}, {}), with_holes=False)
     assert all(context.confidence == 1.0 for context in found)
     assert len({context.regime.score for context in found if context.regime}) > MINUTES / 2
     assert {each.input for context in found for each in context.missing} == {f"{TREND} members"}
@@ -234,10 +250,26 @@ async def test_each_minute_of_the_hour_has_the_documented_numbers(hour: dict[str
 
 async def test_the_hour_with_holes_has_them_too(hour: dict[str, Any]) -> None:
     """Old members, then no index, no members at all, and in the end nothing but its history; each line by line."""
-    found = await play(RecordedWorld(hour, SHORT), with_holes=True)
+    found = await play(RecordedWorld(hour, SHORT, {}), with_holes=True)
     quarters = [found[minute] for minute in (0, 15, 30, 45)]
     assert [context.confidence for context in quarters] == pytest.approx([1.0, 0.45, 0.75, 0.2])
     assert quarters[0].volatility is not None
     assert quarters[0].volatility.percentile is None
     assert quarters[3].volatility is None
     assert quarters[3].views[TREND].breadth is None
+
+
+async def test_the_hour_with_gaps_in_its_history_has_them_too(hour: dict[str, Any]) -> None:
+    """Nothing is measured over a gap: what is made of the sessions after it stays, the rest is missing by name."""
+    found = await play(RecordedWorld(hour, {}, GAPS), with_holes=False)
+    for context in found:
+        assert context.confidence == pytest.approx(0.75)
+        reasons = {each.input: each.reason for each in context.missing if each.input.endswith("day bars")}
+        assert reasons.keys() == {f"{key} day bars" for key in GAPS if key != "NSE:NIFTY MEDIA"}
+        assert set(reasons.values()) == {"SOURCE_UNAVAILABLE: it is down"}
+        strengths = {
+            each.instrument.symbol: (each.relative_strength_5d, each.relative_strength_22d) for each in context.sectors
+        }
+        assert [each is None for each in strengths["NIFTY IT"]] == [False, True]
+        assert [each is None for each in strengths["NIFTY AUTO"]] == [True, True]
+        assert [each is None for each in strengths["NIFTY MEDIA"]] == [False, False]

@@ -1,7 +1,7 @@
 """Volatility, breadth, movers and sectors, by plain arithmetic."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from math import sqrt
 
 import pytest
@@ -110,15 +110,20 @@ def test_turnover_takes_the_average_price_where_there_is_one() -> None:
     assert turnover(replace(quote, average_price=45.0)) == 450.0
 
 
+def closes(*values: float) -> dict[date, float]:
+    """Closes of as many days in a row, the last one the same for all."""
+    return {date(2026, 11, 20) - timedelta(days=len(values) - at): value for at, value in enumerate(values, 1)}
+
+
 def test_sectors_are_ranked_and_compared_with_the_index() -> None:
     """Strength is the difference of the changes over 5 and 22 sessions up to the present price."""
-    index = Sector("NIFTY 50", NIFTY, priced(NIFTY, 110.0, 109.0), [100.0] * 22)
+    index = Sector("NIFTY 50", NIFTY, priced(NIFTY, 110.0, 109.0), closes(*[100.0] * 22))
     strong, weak, young = (an_instrument(name) for name in ("NIFTY IT", "NIFTY AUTO", "NIFTY NEW"))
     sectors = [
-        Sector("AUTO", weak, priced(weak, 95.0, 100.0), [95.0] * 17 + [100.0] * 5),
-        Sector("IT", strong, priced(strong, 120.0, 100.0), [80.0] * 22),
-        Sector("NEW", young, priced(young, 101.0, 100.0), [100.0] * 5),
-        Sector("UNKNOWN", young, priced(young, 101.0, None), []),
+        Sector("AUTO", weak, priced(weak, 95.0, 100.0), closes(*[95.0] * 17, *[100.0] * 5)),
+        Sector("IT", strong, priced(strong, 120.0, 100.0), closes(*[80.0] * 22)),
+        Sector("NEW", young, priced(young, 101.0, 100.0), closes(*[100.0] * 5)),
+        Sector("UNKNOWN", young, priced(young, 101.0, None), {}),
     ]
     first, second, third = ranked_sectors(sectors, index)
     assert [(each.name, each.rank) for each in (first, second, third)] == [("IT", 1), ("NEW", 2), ("AUTO", 3)]
@@ -127,6 +132,19 @@ def test_sectors_are_ranked_and_compared_with_the_index() -> None:
     assert third.relative_strength_22d == pytest.approx(0.0 - 10.0)
     assert second.relative_strength_22d is None
     assert relative_strength(sectors[1], None, 5) is None
+
+
+def test_a_sector_is_compared_over_the_same_sessions_or_not_at_all() -> None:
+    """Five sessions back is the same day for both; where one lacks a session, the others stay where they are."""
+    index = Sector("NIFTY 50", NIFTY, priced(NIFTY, 110.0, 109.0), closes(*[100.0] * 22))
+    own = closes(*[100.0 + at for at in range(23)])
+    whole = Sector("IT", VIX, priced(VIX, 120.0, 100.0), own)
+    assert relative_strength(whole, index, 22) == pytest.approx(100 * (120 / 101 - 1) - 10.0)
+    lacking = Sector("IT", VIX, whole.quote, {day: close for day, close in own.items() if day != date(2026, 11, 12)})
+    assert relative_strength(lacking, index, 5) == pytest.approx(100 * (120 / 118 - 1) - 10.0)
+    assert relative_strength(lacking, index, 22) is None
+    earlier = Sector("IT", VIX, whole.quote, dict(list(own.items())[:-1]))
+    assert relative_strength(earlier, index, 5) is None
 
 
 def test_the_list_of_a_day_is_the_newest_that_had_begun() -> None:

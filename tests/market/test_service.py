@@ -1,7 +1,5 @@
 """The context as a whole: computed once, of fresh inputs alone, and honest about the rest."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from math import sqrt
@@ -14,42 +12,17 @@ from hypothesis import strategies as st
 
 from app.domain.constituents import Membership
 from app.domain.errors import LoginRequired, NotSupported, UnknownInstrument
-from app.domain.market_context import Breadth, MarketContext
+from app.domain.market_closes import NOT_YET
+from app.domain.market_context import Breadth
 from app.domain.market_members import breadth_of, movers_of
 from app.domain.market_trend import TrendWeights, measured, regime_of
 from app.domain.provenance import Cost
 from app.services.market_context import service
-from app.services.market_context.closes import NOT_YET, Closes
-from tests.market.world import INPUTS, MEMBERS, World
+from tests.market.world import INPUTS, MEMBERS, QUOTED, World, context_of, running, whole
+from tests.support.patience import PATIENCE
 
 NIFTY, VIX = "NSE:NIFTY 50", "NSE:INDIA VIX"
-QUOTED = INPUTS.quoted
 LOGIN = LoginRequired("log in", login_url="http://127.0.0.1/login")
-
-
-def whole() -> World:
-    """A market in which nothing is missing."""
-    world = World()
-    for number, key in enumerate((*QUOTED, *MEMBERS)):
-        world.put(key, 100.0 + number % 7, 100.0 + number % 5, volume=1_000 + number)
-    for number, key in enumerate(world.inputs.sessions_of):
-        world.closes[key] = [90.0 + (at * (number + 3)) % 17 for at in range(300)]
-    return world
-
-
-@asynccontextmanager
-async def running(world: World) -> AsyncIterator[World]:
-    """The world's contexts, with their background part."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(world.contexts.run)
-        yield world
-        tasks.cancel_scope.cancel()
-
-
-async def context_of(world: World) -> MarketContext:
-    """One context."""
-    async with running(world):
-        return await world.contexts.context(Cost())
 
 
 async def test_with_everything_there_nothing_is_missing() -> None:
@@ -211,22 +184,15 @@ async def test_day_bars_are_asked_for_again_when_they_failed_and_on_the_next_day
         assert [each.input for each in (await world.contexts.context(Cost())).missing] == [f"{VIX} day bars"]
         world.closes[VIX] = [14.0] * 260
         world.clock.advance(1.0)
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             while (await world.contexts.context(Cost())).missing:
                 world.clock.advance(1.0)
                 await anyio.sleep(0.01)
         asked = world.bar_calls.count(NIFTY)
         world.clock.advance(86_400)
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             while world.bar_calls.count(NIFTY) == asked:  # noqa: ASYNC110 - no event says so
                 await anyio.sleep(0.01)
-
-
-def test_the_present_session_is_not_among_the_closes_it_is_compared_with() -> None:
-    """In the evening the day's own bar is finished; it must not be its own past."""
-    closes = Closes({date(2026, 11, 20): 1.0, date(2026, 11, 23): 2.0}, None)
-    assert closes.before(date(2026, 11, 23)) == [1.0]
-    assert closes.before(date(2026, 11, 24)) == [1.0, 2.0]
 
 
 async def test_another_index_has_a_view_of_its_own() -> None:
@@ -357,7 +323,7 @@ async def test_closes_of_another_day_do_not_stand_in_for_those_of_today(monkeypa
         assert (await world.contexts.context(Cost())).confidence == 1.0
         world.closes.clear()
         world.clock.advance(86_400)
-        with anyio.fail_after(2):
+        with anyio.fail_after(PATIENCE):
             while (await world.contexts.context(Cost())).confidence == 1.0:
                 world.clock.advance(1.0)
                 await anyio.sleep(0.01)

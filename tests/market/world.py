@@ -1,16 +1,19 @@
 """A market of which a test decides every price, close and member."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import anyio
 import anyio.lowlevel
 
-from app.domain.candles import Candle, CandleSeries, Interval
+from app.domain.calendar import TradingCalendar, always_open_calendar
+from app.domain.candles import Candle, CandleRange, CandleSeries, Interval
 from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError, NotPriced, SourceUnavailable, UnknownInstrument
 from app.domain.instruments import Exchange, Instrument, parse_instrument_id
+from app.domain.market_context import MarketContext
 from app.domain.market_trend import TrendWeights
 from app.domain.phases import MarketPhase, Phase
 from app.domain.provenance import Cost, DataSource, Freshness
@@ -20,10 +23,12 @@ from app.services.index_members import IndexMembers
 from app.services.market_context.closes import SessionCloses
 from app.services.market_context.inputs import load_inputs
 from app.services.market_context.service import ContextParts, MarketContexts
+from app.services.phases import PhaseService
 from tests.streaming.stage import an_instrument
 from tests.support.clock import FixedClock
 
 INPUTS = load_inputs()
+QUOTED = INPUTS.quoted
 MEMBERS = tuple(f"NSE:M{number}" for number in range(10))
 DOWN = SourceUnavailable("it is down")
 
@@ -47,13 +52,15 @@ class StoredLists:
 class World:
     """Quotes, day bars, members and a calendar; everything counted."""
 
-    def __init__(self, *, since: date = date(2026, 9, 30)) -> None:
+    def __init__(self, *, since: date = date(2026, 9, 30), calendar: TradingCalendar | None = None) -> None:
         self.clock = FixedClock()
         self.inputs = INPUTS
         self.priced: dict[str, Quote] = {}
         self.errors: dict[str, MarketDataError] = {}
         self.stale: set[str] = set()
         self.closes: dict[str, list[float]] = {}
+        self.refused: dict[str, tuple[date, date]] = {}
+        """Day bars that the source refuses to give, from a day up to another that is not among them."""
         self.unknown: set[str] = set()
         self.quote_calls = 0
         self.bar_calls: list[str] = []
@@ -61,9 +68,10 @@ class World:
         self.gate: anyio.Event | None = None
         """What calls for prices wait for, if anything."""
         self.lists = StoredLists(Membership(self.inputs.trend, since, MEMBERS, "a test"))
+        hours = PhaseService(calendar or always_open_calendar(), lambda _: False)
         parts = ContextParts(
             quotes=self,
-            closes=SessionCloses(self, self.find, self.clock, self.inputs.sessions_of),
+            closes=SessionCloses(self, self.find, self.clock, hours, self.inputs.sessions_of),
             members=IndexMembers(self.lists, self.clock, shipped=()),
             find=self.find,
             freshness=self.freshness,
@@ -140,8 +148,48 @@ class World:
         if closes is None:
             raise DOWN
         today = ist_date(self.clock.now())
-        bars = tuple(
-            Candle(ist_datetime(today - timedelta(days=len(closes) - at)), close, close, close, close, 1)
-            for at, close in enumerate(closes)
-        )[-last:]
-        return CandleSeries(instrument, interval, None, None, bars, (), upstream_calls=1)
+        days = [(today - timedelta(days=len(closes) - at), close) for at, close in enumerate(closes)]
+        return self.series(instrument, days[-last:])
+
+    def series(self, instrument: Instrument, days: Sequence[tuple[date, float]]) -> CandleSeries:
+        """Day bars, without those that are refused: they are missing, with a problem."""
+        bars = [Candle(ist_datetime(day), close, close, close, close, 1) for day, close in days]
+        refused = self.refused.get(instrument.id)
+        if refused is None:
+            return CandleSeries(instrument, Interval.DAY, None, None, tuple(bars), (), upstream_calls=1)
+        span = CandleRange(*map(ist_datetime, refused))
+        there = tuple(bar for bar in bars if not span.start <= bar.time < span.end)
+        problem = f"{DOWN.code}: {DOWN.message}"
+        return CandleSeries(
+            instrument, Interval.DAY, None, None, there, (), upstream_calls=1, missing=(span,), problem=problem
+        )
+
+
+def price(world: World) -> None:
+    """A price of this moment for everything."""
+    for number, key in enumerate((*QUOTED, *MEMBERS)):
+        world.put(key, 100.0 + number % 7, 100.0 + number % 5, volume=1_000 + number)
+
+
+def whole() -> World:
+    """A market in which nothing is missing."""
+    world = World()
+    price(world)
+    for number, key in enumerate(world.inputs.sessions_of):
+        world.closes[key] = [90.0 + (at * (number + 3)) % 17 for at in range(300)]
+    return world
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[World]:
+    """The world's contexts, with their background part."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.contexts.run)
+        yield world
+        tasks.cancel_scope.cancel()
+
+
+async def context_of(world: World) -> MarketContext:
+    """One context."""
+    async with running(world):
+        return await world.contexts.context(Cost())

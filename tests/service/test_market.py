@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,22 @@ async def until_reasons(stream: Stream, *, stood_in: bool) -> list[dict[str, Any
             quotes = [index["quote"] for index in (await stream.data())["indices"]]
             if quotes and {quote["fallbackReason"] is not None for quote in quotes} == {stood_in}:
                 return quotes
+
+
+async def test_a_gap_in_the_history_of_an_index_is_told(tmp_path: Path) -> None:
+    """Kite has given bars of long ago and of these days, and fails before the others: no figure spans the gap."""
+    async with both_sources(tmp_path) as (service, sandbox):
+        now = sandbox.clock.now()
+        for first, last in ((100, 20), (4, 0)):
+            span = {"a": (now - timedelta(days=first)).isoformat(), "b": (now - timedelta(days=last)).isoformat()}
+            response = await service.ask(
+                'query ($a: DateTime, $b: DateTime) { candles(id: "NSE:NIFTY 50", interval: DAY, from: $a, to: $b) '
+                "{ count } }",
+                **span,
+            )
+            assert response["data"]["candles"]["count"] >= 3
+        await sandbox.fault("http_error", path="/instruments/historical", status=503)
+        context = (await service.ask(ASK))["data"]["marketContext"]
+        assert {each["name"] for each in context["regime"]["evidence"]} <= {"breadth"}
+        assert missing(context)["NSE:NIFTY 50 day bars"].startswith(("SOURCE_UNAVAILABLE: ", "NOT_FETCHED: "))
+        assert {sector["relativeStrength5d"] for sector in context["sectors"]} == {None}

@@ -4,44 +4,29 @@ Comes in: which instruments, and how many sessions of each. Goes out: closes by 
 the context's service, which owns `run` through the runtime.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 
 import anyio
 import anyio.lowlevel
 
-from app.domain.candles import CandleSeries, Interval
+from app.domain.bar_runs import session_runs
+from app.domain.candles import CandleRange, CandleSeries, Interval
 from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
+from app.domain.market_closes import UNKNOWN, Closes, is_price
 from app.domain.provenance import Cost
-from app.domain.time import ist_date
+from app.domain.time import ist_date, ist_datetime
 from app.ports import CandleHistory, Clock
+from app.services.history.expectation import INSTANT, TRADED, TradingHours
 
 RETRY_SECONDS = 15.0
 """After a failure: a login or a source that is back is noticed soon, and an outage costs four requests a minute."""
 LOOK_SECONDS = 30.0
-"""How often the date is looked at: the session of yesterday is finished soon after midnight."""
+"""How often the date is looked at while nobody asks; who asks on a new day has it looked at at once."""
 FIRST_MASTER_SECONDS = 10.0
 """How long the first round waits for the instrument master of a new service; without it Kite has no history."""
-NOT_YET = "NOT_FETCHED: its day bars are being fetched"
-
-
-@dataclass(frozen=True, slots=True)
-class Closes:
-    """The closes of an instrument's finished sessions."""
-
-    by_date: Mapping[date, float]
-    """By the session's date in India, oldest first."""
-    problem: str | None
-    """Why there are none or not all, as `CODE: message`; None if nothing is missing."""
-
-    def before(self, day: date) -> list[float]:
-        """Those of sessions before a day, oldest first."""
-        return [close for session, close in self.by_date.items() if session < day]
-
-
-UNKNOWN = Closes({}, NOT_YET)
 
 
 class SessionCloses:
@@ -56,6 +41,7 @@ class SessionCloses:
         history: CandleHistory,
         find: Callable[[str], Instrument],
         clock: Clock,
+        hours: TradingHours,
         sessions_of: Mapping[str, int],
         *,
         ready: Callable[[], Awaitable[object]] = anyio.lowlevel.checkpoint,
@@ -67,18 +53,23 @@ class SessionCloses:
         self._history = history
         self._find = find
         self._clock = clock
+        self._hours = hours
         self._sessions_of = sessions_of
         self._ready = ready
         self._known: dict[str, Closes] = {}
         self._fetched_on: dict[str, date] = {}
-        self._got_on: dict[str, date] = {}
-        """The day on which the known closes were complete up to the last session."""
+        self._round_on: date | None = None
+        """The day of the round that goes on, or was the last one."""
         self._wanted = anyio.Event()
+        self._turned = anyio.Event()
         self._first_round = anyio.Event()
 
-    def of(self, instrument_id: str) -> Closes:
-        """What is known now."""
-        return self._known.get(instrument_id, UNKNOWN)
+    def of(self, instrument_id: str, day: date) -> Closes:
+        """What is known now; where that ends before the sessions before `day`, they are looked for at once."""
+        known = self._known.get(instrument_id, UNKNOWN)
+        if day > known.until and self._round_on != ist_date(self._clock.now()):
+            self._turned.set()
+        return known
 
     async def first_round(self) -> None:
         """Want them from now on; returns once every instrument was asked for."""
@@ -91,7 +82,8 @@ class SessionCloses:
         with anyio.move_on_after(FIRST_MASTER_SECONDS):
             await self._ready()
         while True:
-            today = ist_date(self._clock.now())
+            self._turned = anyio.Event()
+            self._round_on = today = ist_date(self._clock.now())
             due = [key for key in self._sessions_of if self._fetched_on.get(key) != today]
             for key in due:
                 self._known[key], is_settled = await self._fetch(key, self._sessions_of[key])
@@ -99,18 +91,21 @@ class SessionCloses:
                     self._fetched_on[key] = today
             self._first_round.set()
             failed = any(self._fetched_on.get(key) != today for key in self._sessions_of)
-            await anyio.sleep(RETRY_SECONDS if failed else LOOK_SECONDS)
+            with anyio.move_on_after(RETRY_SECONDS if failed else LOOK_SECONDS):
+                await self._turned.wait()
 
     async def _fetch(self, instrument_id: str, sessions: int) -> tuple[Closes, bool]:
         """The closes, and whether they will do for the day: those of a second source are asked for again.
 
-        Closes that end before the last session are none: a trend up to last week is not the present one.
+        Of those that were found earlier on the same day and the new ones the longer unbroken row is kept.
         """
         today = ist_date(self._clock.now())
-        before = self._known.get(instrument_id, UNKNOWN).by_date if self._got_on.get(instrument_id) == today else {}
+        old = self._known.get(instrument_id, UNKNOWN)
+        kept = old if old.until == today else Closes({}, today)
         try:
+            instrument = self._find(instrument_id)
             series = await self._history.candles(
-                self._find(instrument_id),
+                instrument,
                 Interval.DAY,
                 start=None,
                 end=None,
@@ -119,16 +114,32 @@ class SessionCloses:
                 cost=Cost(),
             )
         except MarketDataError as error:
-            return Closes(before, f"{error.code}: {error.message}"), False
-        if series.problem is not None and _ends_early(series):
-            return Closes(before, series.problem), False
-        self._got_on[instrument_id] = today
-        by_date = {ist_date(bar.time): bar.close for bar in series.candles if bar.close > 0}
-        return Closes(by_date or before, series.problem), series.problem is None and series.fallback_reason is None
+            return replace(kept, problem=f"{error.code}: {error.message}"), False
+        found = self._closes(instrument, series, today)
+        is_settled = series.problem is None and series.fallback_reason is None
+        if len(found.before(today)) < len(kept.before(today)):
+            return replace(kept, problem=series.problem), False
+        is_up_to_date = bool(found.before(today)) or not found.by_date
+        return found, is_settled and is_up_to_date
+
+    def _closes(self, instrument: Instrument, series: CandleSeries, today: date) -> Closes:
+        """The closes of a series. A gap is a session of the calendar without one, and what could not be fetched."""
+        by_date = {ist_date(bar.time): bar.close for bar in series.candles if is_price(bar.close)}
+        gaps = {day for span in series.missing for day in _days_of(span)}
+        if series.candles:
+            begun = CandleRange(series.candles[0].time, ist_datetime(today))
+            gaps.update(_days_of_sessions(self._hours.spans_of(instrument, begun, TRADED)))
+        return Closes(by_date, today, frozenset(gaps - by_date.keys()), series.problem)
 
 
-def _ends_early(series: CandleSeries) -> bool:
-    """Whether the newest bars are among those that could not be fetched."""
-    if not series.candles:
-        return True
-    return any(span.end > series.candles[-1].time for span in series.missing)
+def _days_of_sessions(sessions: Sequence[CandleRange]) -> Iterator[date]:
+    """The days in India on which there is a session."""
+    for run in session_runs(sessions, Interval.DAY):
+        yield from _days_of(CandleRange(run.opens, run.ends))
+
+
+def _days_of(span: CandleRange) -> Iterator[date]:
+    """The days in India that a span touches."""
+    first, last = ist_date(span.start), ist_date(span.end - INSTANT)
+    for number in range((last - first).days + 1):
+        yield first + timedelta(days=number)

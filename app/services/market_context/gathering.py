@@ -13,9 +13,9 @@ from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError
 from app.domain.instruments import Exchange, Instrument
 from app.domain.market_context import IndexMove, IndexView, MarketContext, MissingInput, Volatility
-from app.domain.market_members import Sector, breadth_of, movers_of, ranked_sectors
+from app.domain.market_members import STRENGTH, Sector, are_alike, breadth_of, movers_of, ranked_sectors
 from app.domain.market_trend import NEEDED_CLOSES, TrendWeights, measured, realised_volatility, regime_of
-from app.domain.market_volatility import SHORTEST, volatility_of
+from app.domain.market_volatility import SESSIONS, SHORTEST, volatility_of
 from app.domain.phases import MarketPhase
 from app.domain.provenance import Cost, Freshness
 from app.domain.quotes import Quote
@@ -28,6 +28,8 @@ from app.services.market_context.inputs import MarketInputs
 CLOSES = "day bars"
 PREVIOUS_CLOSE = "previous close"
 NO_PRICE = "NOT_PRICED: it has no price now"
+FLAT = "FLAT: it did not move, so there is no unit to measure moves in"
+OTHER_SESSIONS = "OTHER_SESSIONS: its price or its day bars are not of the same sessions as those of"
 NO_PREVIOUS_CLOSE = "NOT_PRICED: its source gives no previous close"
 
 
@@ -108,7 +110,7 @@ class Gathering:
         closes = self._closes_before(inputs.trend, now)
         regime, confidence = regime_of(
             measured(
-                closes,
+                list(closes.values()),
                 last=trend.last_price if trend else None,
                 previous_close=trend.previous_close if trend else None,
                 breadth=view.breadth,
@@ -159,7 +161,7 @@ class Gathering:
         quote = self.quotes.get(key)
         if quote is None:
             return None
-        return volatility_of(self.instruments[key], quote, self._closes_before(key, now))
+        return volatility_of(self.instruments[key], quote, list(self._closes_before(key, now).values()))
 
     def _moves(self, ids: Sequence[str]) -> tuple[IndexMove, ...]:
         return tuple(IndexMove(self.instruments[key], self.quotes[key]) for key in ids if key in self.quotes)
@@ -174,9 +176,13 @@ class Gathering:
             return None
         return Sector(name, self.instruments[key], quote, self._closes_before(key, now))
 
-    def _closes_before(self, key: str, now: datetime) -> list[float]:
-        """Closes of the sessions before the one that the price is of."""
-        return self.parts.closes.of(key).before(_session_of(self.quotes.get(key), now))
+    def _closes_before(self, key: str, now: datetime) -> Mapping[date, float]:
+        """Closes of the sessions before the one that the price is of, without a gap."""
+        day = self._day_of(key, now)
+        return self.parts.closes.of(key, day).before(day)
+
+    def _day_of(self, key: str, now: datetime) -> date:
+        return _session_of(self.quotes.get(key), now)
 
     def _unpriced(self) -> Iterable[MissingInput]:
         for key in self.parts.inputs.quoted:
@@ -188,14 +194,29 @@ class Gathering:
 
     def _missing_closes(self, now: datetime) -> Iterable[MissingInput]:
         inputs = self.parts.inputs
-        needed = {inputs.trend: NEEDED_CLOSES, inputs.volatility: SHORTEST} | dict.fromkeys(inputs.sectors.values(), 22)
-        for key, count in needed.items():
-            known = self._closes_before(key, now)
-            if len(known) < count:
-                short = f"TOO_SHORT: {len(known)} finished sessions are known and {count} are needed"
-                yield MissingInput(f"{key} {CLOSES}", self.parts.closes.of(key).problem or short)
-            elif key == inputs.trend and realised_volatility(known) is None:
-                yield MissingInput(f"{key} {CLOSES}", "FLAT: it did not move, so there is no unit to measure moves in")
+        trend = self._closes_before(inputs.trend, now)
+        for key in inputs.sessions_of:
+            reason = self._lack_of(key, now)
+            if reason is None and key == inputs.trend and realised_volatility(list(trend.values())) is None:
+                reason = FLAT
+            is_compared = key in inputs.sectors.values() and {key, inputs.trend} <= self.quotes.keys()
+            if reason is None and is_compared and len(trend) >= STRENGTH:
+                own = self._closes_before(key, now)
+                reason = None if are_alike(own, trend, STRENGTH) else f"{OTHER_SESSIONS} {inputs.trend}"
+            if reason is not None:
+                yield MissingInput(f"{key} {CLOSES}", reason)
+
+    def _lack_of(self, key: str, now: datetime) -> str | None:
+        """Why an input has too few closes for all that is made of them; None if it has enough.
+
+        The year of a young volatility index is shorter, that of one with a gap lacks something.
+        """
+        inputs, day = self.parts.inputs, self._day_of(key, now)
+        known = self.parts.closes.of(key, day)
+        needed = NEEDED_CLOSES if key == inputs.trend else STRENGTH
+        if key == inputs.volatility:
+            needed = SHORTEST if known.gap_before(day) is None else SESSIONS
+        return known.reason(day, needed) if len(known.before(day)) < needed else None
 
 
 def _problem_of(quote: Quote, session: date | None) -> str | None:

@@ -51,6 +51,17 @@ def expected_regime(prices: Prices, closes: Closes, members: Sequence[str]) -> d
 
 
 def _measured(prices: Prices, closes: Sequence[float], members: Sequence[str]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    if len(closes) > 20:
+        values = _in_deviations(prices, closes)
+    counted = expected_breadth(prices, members)
+    if counted is not None:
+        priced = counted["advances"] + counted["declines"] + counted["unchanged"]
+        values["breadth"] = (counted["advances"] - counted["declines"]) / priced
+    return values
+
+
+def _in_deviations(prices: Prices, closes: Sequence[float]) -> dict[str, float]:
     returns = [log(closes[-at] / closes[-at - 1]) for at in range(1, 21)]
     mean = sum(returns) / 20
     volatility = sqrt(sum((each - mean) ** 2 for each in returns) / 19)
@@ -58,13 +69,11 @@ def _measured(prices: Prices, closes: Sequence[float], members: Sequence[str]) -
     if TREND in prices:
         last, previous = prices[TREND][:2]
         values["day move"] = log(last / previous) / volatility
-        far = log(last / (sum(closes[-20:]) / 20)), log(last / (sum(closes[-50:]) / 50))
-        values["distance from averages"] = (far[0] + far[1]) / 2 / volatility
-    counted = expected_breadth(prices, members)
-    if counted is not None:
-        priced = counted["advances"] + counted["declines"] + counted["unchanged"]
-        values["breadth"] = (counted["advances"] - counted["declines"]) / priced
-    values["slope"] = _slope(closes[-22:]) * sqrt(22) / volatility
+        if len(closes) >= 50:
+            far = log(last / (sum(closes[-20:]) / 20)), log(last / (sum(closes[-50:]) / 50))
+            values["distance from averages"] = (far[0] + far[1]) / 2 / volatility
+    if len(closes) >= 22:
+        values["slope"] = _slope(closes[-22:]) * sqrt(22) / volatility
     return values
 
 
@@ -150,7 +159,7 @@ def expected_sectors(prices: Prices, closes: Closes, sectors: Mapping[str, str])
 
 
 def _strength(prices: Prices, closes: Closes, key: str, count: int) -> float | None:
-    if TREND not in prices or len(closes[key]) < count:
+    if TREND not in prices or min(len(closes[key]), len(closes[TREND])) < count:
         return None
     own = prices[key].last / closes[key][-count] * 100 - 100
     return own - (prices[TREND].last / closes[TREND][-count] * 100 - 100)
