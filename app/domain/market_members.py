@@ -10,6 +10,7 @@ from datetime import date
 
 from app.domain.constituents import Membership
 from app.domain.instruments import Instrument
+from app.domain.market_closes import is_price
 from app.domain.market_context import Breadth, Movers, SectorMove
 from app.domain.quotes import Quote
 
@@ -49,13 +50,15 @@ def movers_of(membership: Membership, quotes: Mapping[str, Quote]) -> Movers | N
     return Movers(
         gainers=tuple(quote for quote in rising if _percent(quote) > 0),
         losers=tuple(quote for quote in reversed(rising) if _percent(quote) < 0),
-        most_active=tuple(sorted((quote for quote in known if quote.volume), key=turnover, reverse=True)),
+        most_active=tuple(sorted((quote for quote in known if turnover(quote) > 0), key=turnover, reverse=True)),
     )
 
 
 def turnover(quote: Quote) -> float:
-    """Today's turnover in the instrument's currency: volume x average price, or the last price where there is none."""
-    return (quote.volume or 0) * (quote.average_price or quote.last_price)
+    """Today's turnover in the instrument's currency: volume x average price, or the last price where that is none."""
+    average = quote.average_price
+    price = average if average is not None and is_price(average) else quote.last_price
+    return max(quote.volume or 0, 0) * price
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def measured(
     """Those of the inputs that can be measured, by name, not squashed.
 
     `closes`: of finished sessions, oldest first, today's not among them. `last`: the present price, or None if there is
-    none or it is not fresh.
+    none or it is not fresh. All of them are prices as `is_price` has it: their logarithms are taken.
     """
     found: dict[str, float] = {}
     volatility = realised_volatility(closes)

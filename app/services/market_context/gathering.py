@@ -5,13 +5,15 @@ each Gathering lives for one computation.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from math import isfinite
 from typing import Protocol
 
 from app.domain.constituents import Membership
 from app.domain.errors import MarketDataError
 from app.domain.instruments import Exchange, Instrument
+from app.domain.market_closes import is_price
 from app.domain.market_context import IndexMove, IndexView, MarketContext, MissingInput, Volatility
 from app.domain.market_members import STRENGTH, Sector, are_alike, breadth_of, movers_of, ranked_sectors
 from app.domain.market_trend import NEEDED_CLOSES, TrendWeights, measured, realised_volatility, regime_of
@@ -99,7 +101,21 @@ class Gathering:
             elif self.parts.freshness(answer, self.instruments[key]) is Freshness.STALE:
                 self.reasons[key] = f"STALE: the last price is of {answer.received_at.isoformat(timespec='seconds')}"
             else:
-                self.quotes[key] = answer
+                self._take(key, answer)
+
+    def _take(self, key: str, quote: Quote) -> None:
+        """Keep a fresh quote, unless its price cannot be one; a previous close that cannot be one is none.
+
+        Futures on commodities have been below zero, and nothing is computed from them.
+        """
+        if key in self.parts.inputs.commodities and isfinite(quote.last_price):
+            self.quotes[key] = quote
+        elif not is_price(quote.last_price):
+            self.reasons[key] = f"NOT_A_PRICE: its source says {quote.last_price:.6g}"
+        elif is_price(quote.previous_close):
+            self.quotes[key] = quote
+        else:
+            self.quotes[key] = replace(quote, previous_close=None, change=None, change_percent=None)
 
     def context(self, membership: Membership | None) -> MarketContext:
         """The context of what was gathered. `membership`: of the index whose trend is told."""
