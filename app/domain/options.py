@@ -52,9 +52,12 @@ class OptionChain:
     at_the_money_strike: float | None
     """The listed strike nearest to the forward, else to the spot; None without either."""
     put_call_ratio: float | None
-    """Open interest of puts / that of calls over all rows that are shown; None without any of calls."""
+    """Open interest of puts / that of calls over all rows that are shown, as far as it is known.
+
+    None without any of calls, or where that of all puts or of all calls is not known.
+    """
     max_pain: float | None
-    """The strike at which writers would pay least at expiry, by open interest; None without any."""
+    """The strike at which writers would pay least at expiry, by the same open interest; None without any."""
     rows: tuple[OptionRow, ...]
     as_of: datetime
     """When the oldest price that was used was received."""
@@ -63,4 +66,5 @@ class OptionChain:
     forward_source: str | None = None
     """Which of the two, in words."""
     missing: tuple[MissingInput, ...] = ()
-    """The underlying, future and options that have no price that counts, each with the reason."""
+    """The underlying, future and options that have no price that counts, each with the reason; and the options with a
+    price and without open interest, as `NFO:... open interest`."""

@@ -55,11 +55,12 @@ class OptionChainType:
         description="The listed strike nearest to the forward, else to the spot; null without either."
     )
     put_call_ratio: float | None = field(
-        description="Open interest of puts over that of calls, of the rows shown; null without any of calls. "
-        "Options without a price count as none: `missing` names them."
+        description="Open interest of puts over that of calls, of the rows shown; null without any of calls, or where "
+        "that of all puts or of all calls is not known. Single options without it are left out: `missing` names them."
     )
     max_pain: float | None = field(
-        description="The strike at which writers would pay least at expiry, by the open interest of the rows shown."
+        description="The strike at which writers would pay least at expiry, by the open interest of the rows shown; "
+        "null without any, or where that of all puts or of all calls is not known."
     )
     rows: list[OptionRowType] = field(description="One row a strike.")
     as_of: datetime = field(description="When the oldest price that was used was received.")
@@ -68,5 +69,6 @@ class OptionChainType:
     )
     forward_source: str | None = field(description="Which of the two it was, in words; null without a forward.")
     missing: list[MissingInputType] = field(
-        description="The underlying, future and options that have no price that counts, each with the reason."
+        description="The underlying, future and options that have no price that counts, each with the reason; and the "
+        "options that have a price without open interest."
     )

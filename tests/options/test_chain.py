@@ -15,7 +15,7 @@ from app.domain.provenance import Cost, DataSource
 from app.domain.quotes import Depth, DepthLevel, Quote
 from app.services.options.listing import expires_at
 from app.services.options.positions import max_pain, put_call_ratio
-from tests.options.market import FAR, NEAR, NIFTY, RATE, STRIKES, VOLATILITY, Market, derivative
+from tests.options.market import FAR, NEAR, NIFTY, RATE, STRIKES, VOLATILITY, Market, derivative, options
 from tests.support.clock import FixedClock
 
 
@@ -195,8 +195,39 @@ def test_ratio_and_max_pain_by_a_loop_over_all_prices(interests: list[tuple[int,
     assert paid[found] == min(paid.values())
 
 
-def test_unknown_open_interest_is_none_at_all() -> None:
-    """Not a ratio of zeros."""
-    rows = [row(100.0, None, 5), OptionRow(110.0, None, None)]
-    assert put_call_ratio(rows) is None
-    assert max_pain(rows) == 100.0
+@pytest.mark.parametrize(
+    ("rows", "ratio", "pain"),
+    [
+        ([row(100.0, None, 5), OptionRow(110.0, None, None)], None, None),
+        ([row(100.0, 7, None), row(110.0, 3, None)], None, None),
+        ([row(100.0, None, None)], None, None),
+        ([row(100.0, None, 6), row(110.0, 3, None)], 2.0, 100.0),
+        ([row(100.0, 0, 5)], None, 100.0),
+        ([row(100.0, 5, 0)], 0.0, 100.0),
+    ],
+    ids=["no calls", "no puts", "neither", "some of both", "calls are none", "puts are none"],
+)
+def test_an_unknown_side_is_not_an_empty_one(rows: list[OptionRow], ratio: float | None, pain: float | None) -> None:
+    """Without any known open interest of calls or of puts there is neither figure; a known zero is a number."""
+    assert put_call_ratio(rows) == ratio
+    assert max_pain(rows) == pain
+
+
+@pytest.mark.parametrize("silent", ["price", "open interest"])
+async def test_puts_without_open_interest_are_missing(silent: str) -> None:
+    """Whether they have no price, or a price alone: no ratio of 0.0, no pain at the lowest strike."""
+    market = Market()
+    market.price_options(FAR, 24_560.0)
+    puts = [each for each in options(FAR) if each.kind is InstrumentKind.PUT]
+    for put in puts:
+        if silent == "price":
+            del market.quoted[put.id]
+        else:
+            market.quoted[put.id] = replace(market.quoted[put.id], open_interest=None)
+    found = await market.chain(FAR, 2)
+    assert (found.put_call_ratio, found.max_pain) == (None, None)
+    shown = [each.put.instrument.id for each in found.rows if each.put is not None]
+    wanted = {"price": [(key, "NOT_PRICED: no trade") for key in shown]}.get(
+        silent, [(f"{key} open interest", "NOT_PRICED: its source gives no open interest") for key in shown]
+    )
+    assert [(each.input, each.reason) for each in found.missing] == wanted

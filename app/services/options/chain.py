@@ -17,7 +17,7 @@ from app.ports import Clock
 from app.services.options.hold import Hold, Stream
 from app.services.options.legs import priced_rows
 from app.services.options.listing import Instruments, list_options
-from app.services.options.positions import max_pain, put_call_ratio
+from app.services.options.positions import max_pain, put_call_ratio, without_interest
 from app.services.options.sight import Eye, Freshnesses, Quotes, Sight
 
 MAX_STRIKES = 60
@@ -106,7 +106,7 @@ class OptionChains:
             as_of=_oldest(sight),
             forward=None if terms is None else terms.forward,
             forward_source=words,
-            missing=tuple(sight.missing),
+            missing=(*sight.missing, *without_interest(rows)),
         )
 
 
