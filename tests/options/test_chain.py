@@ -68,6 +68,21 @@ async def test_without_any_price_of_the_underlying_no_volatility_is_made_up() ->
     assert (leg.implied_volatility, leg.delta, leg.gamma, leg.theta, leg.vega) == (None,) * 5
 
 
+@pytest.mark.parametrize("price", [0.0, -24_510.0, float("nan")])
+async def test_a_forward_that_cannot_be_is_none(price: float) -> None:
+    """Of the future the spot stands in, carried; without a spot that can be one there is no money and no volatility."""
+    market = Market(future=price)
+    market.price_options(FAR, 24_560.0)
+    found = await market.chain(FAR)
+    said = f"NOT_A_PRICE: its source says {price:g}"
+    assert [(each.input, each.reason) for each in found.missing] == [(market.future.id, said)]
+    assert found.forward_source == "NSE:NIFTY 50 plus carry at 0.065 a year"
+    market.put(NIFTY, price)
+    found = await market.chain(FAR)
+    assert (found.spot, found.forward, found.at_the_money_strike) == (None, None, None)
+    assert {each.input for each in found.missing} == {NIFTY.id, market.future.id}
+
+
 async def test_a_price_that_tells_nothing_has_no_volatility() -> None:
     """Stale, without a price, below intrinsic value, or last traded too long ago: each is null, the others are not."""
     market = Market()

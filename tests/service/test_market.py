@@ -183,11 +183,11 @@ async def test_a_gap_in_the_history_of_an_index_is_told(tmp_path: Path) -> None:
     async with both_sources(tmp_path) as (service, sandbox):
         now = sandbox.clock.now()
         for first, last in ((100, 20), (4, 0)):
-            span = {"a": (now - timedelta(days=first)).isoformat(), "b": (now - timedelta(days=last)).isoformat()}
             response = await service.ask(
                 'query ($a: DateTime, $b: DateTime) { candles(id: "NSE:NIFTY 50", interval: DAY, from: $a, to: $b) '
                 "{ count } }",
-                **span,
+                a=(now - timedelta(days=first)).isoformat(),
+                b=(now - timedelta(days=last)).isoformat(),
             )
             assert response["data"]["candles"]["count"] >= 3
         await sandbox.fault("http_error", path="/instruments/historical", status=503)

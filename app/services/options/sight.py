@@ -12,13 +12,14 @@ from typing import Protocol
 
 from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
+from app.domain.market_closes import is_price
 from app.domain.market_context import MissingInput
 from app.domain.provenance import Cost, Freshness
 from app.domain.quotes import Quote
 from app.ports import Clock
 from app.services.options.black76 import Terms
 from app.services.options.legs import observed_price, traded_at
-from app.services.options.listing import Listing, expires_at
+from app.services.options.listing import OPTIONS, Listing, expires_at
 
 YEAR = timedelta(days=365)
 
@@ -131,6 +132,10 @@ class Eye:
             if freshness is Freshness.STALE:
                 at = answer.received_at.isoformat(timespec="seconds")
                 sight.missing.append(MissingInput(each.id, f"STALE: the last price is of {at}"))
+                continue
+            if each.kind not in OPTIONS and not is_price(answer.last_price):
+                said = f"NOT_A_PRICE: its source says {answer.last_price:.6g}"
+                sight.missing.append(MissingInput(each.id, said))
                 continue
             sight.quotes[each.id] = answer
             sight.is_closed = sight.is_closed and freshness is Freshness.CLOSED
