@@ -165,5 +165,5 @@ class MarketContext:
     currencies: tuple[IndexMove, ...]
     commodities: tuple[IndexMove, ...]
     confidence: float
-    """Sum of the weights of the inputs that are present and fresh, 0 to 1."""
+    """Sum of the weights of the inputs that are present and fresh, 0 to 1; breadth by an old list is not fresh."""
     missing: tuple[MissingInput, ...]

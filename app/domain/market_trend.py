@@ -14,6 +14,7 @@ its units is squashed by tanh(x / 2): a move of 1 becomes 0.46, one of 2 becomes
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log, sqrt, tanh
@@ -91,20 +92,24 @@ def measured(
     return {name: found[name] for name in UNITS if name in found}
 
 
-def regime_of(values: Mapping[str, float], weights: TrendWeights) -> tuple[MarketRegime | None, float]:
-    """The verdict on what was measured, and the confidence: the weight of the inputs that are there.
+def regime_of(
+    values: Mapping[str, float], weights: TrendWeights, *, stale: AbstractSet[str] = frozenset()
+) -> tuple[MarketRegime | None, float]:
+    """The verdict on what was measured, and the confidence: the weight of the inputs that are there and fresh.
 
-    The weight of a missing input is shared out among the others in proportion. None without any.
+    The weight of a missing input is shared out among the others in proportion. None without any. `stale`: inputs that
+    count in the score and not in the confidence, because what they were measured with is out of date.
     """
     given = {name: weight for name, weight in weights.by_input.items() if name in values}
-    confidence = sum(given.values())
-    if confidence <= 0:
+    total = sum(given.values())
+    if total <= 0:
         return None, 0.0
     evidence = tuple(
-        Evidence(name, values[name], UNITS[name], weight / confidence, weight / confidence * _squashed(name, values))
+        Evidence(name, values[name], UNITS[name], weight / total, weight / total * _squashed(name, values))
         for name, weight in given.items()
     )
     score = sum(each.contribution for each in evidence)
+    confidence = sum((weight for name, weight in given.items() if name not in stale), 0.0)
     return MarketRegime(trend_of(score), score, evidence), round(confidence, 9)
 
 

@@ -192,6 +192,7 @@ class MarketContextType:
     currencies: list[IndexMoveType] = field(description="Currencies against the rupee, and the dollar index.")
     commodities: list[IndexMoveType] = field(description="Oil, metals and gas, in US dollars.")
     confidence: float = field(
-        description="The weights of the trend's inputs that are present and fresh, 0 to 1; computed, never assumed."
+        description="The weights of the trend's inputs that are present and fresh, 0 to 1; computed, never assumed. "
+        "Breadth by a list of members that is older than seven months is not fresh."
     )
     missing: list[MissingInputType] = field(description="Every input that is not there, with the reason.")

@@ -122,7 +122,7 @@ def expected(world: RecordedWorld) -> dict[str, Any]:
     prices, closes, inputs = world.fresh, world.plain_closes, world.inputs
     groups = ("indices", "world", "currencies", "commodities")
     return {
-        **expected_regime(prices, closes, world.members),
+        **expected_regime(prices, closes, world.members, is_list_fresh=False),
         "volatility": expected_volatility(prices, closes),
         "breadth": expected_breadth(prices, world.members),
         "movers": expected_movers(prices, world.members),
@@ -243,7 +243,7 @@ async def play(world: RecordedWorld, *, with_holes: bool) -> list[MarketContext]
 async def test_each_minute_of_the_hour_has_the_documented_numbers(hour: dict[str, Any]) -> None:
     """All inputs are there: nothing is missing but a newer list of members."""
     found = await play(RecordedWorld(hour, {}, {}), with_holes=False)
-    assert all(context.confidence == 1.0 for context in found)
+    assert all(context.confidence == 0.75 for context in found)
     assert len({context.regime.score for context in found if context.regime}) > MINUTES / 2
     assert {each.input for context in found for each in context.missing} == {f"{TREND} members"}
 
@@ -252,7 +252,7 @@ async def test_the_hour_with_holes_has_them_too(hour: dict[str, Any]) -> None:
     """Old members, then no index, no members at all, and in the end nothing but its history; each line by line."""
     found = await play(RecordedWorld(hour, SHORT, {}), with_holes=True)
     quarters = [found[minute] for minute in (0, 15, 30, 45)]
-    assert [context.confidence for context in quarters] == pytest.approx([1.0, 0.45, 0.75, 0.2])
+    assert [context.confidence for context in quarters] == pytest.approx([0.75, 0.2, 0.75, 0.2])
     assert quarters[0].volatility is not None
     assert quarters[0].volatility.percentile is None
     assert quarters[3].volatility is None
@@ -263,7 +263,7 @@ async def test_the_hour_with_gaps_in_its_history_has_them_too(hour: dict[str, An
     """Nothing is measured over a gap: what is made of the sessions after it stays, the rest is missing by name."""
     found = await play(RecordedWorld(hour, {}, GAPS), with_holes=False)
     for context in found:
-        assert context.confidence == pytest.approx(0.75)
+        assert context.confidence == pytest.approx(0.5)
         reasons = {each.input: each.reason for each in context.missing if each.input.endswith("day bars")}
         assert reasons.keys() == {f"{key} day bars" for key in GAPS if key != "NSE:NIFTY MEDIA"}
         assert set(reasons.values()) == {"SOURCE_UNAVAILABLE: it is down"}

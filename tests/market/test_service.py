@@ -144,7 +144,7 @@ async def test_an_instrument_that_there_is_not_is_missing_like_any_other() -> No
 
 
 async def test_a_list_of_members_that_is_too_old_raises_the_alarm() -> None:
-    """It is used, with its date, and named."""
+    """It is used, with its date, and named; its breadth counts in the score with its weight, and not as fresh."""
     world = whole()
     world.lists.lists[:] = [Membership(NIFTY, date(2026, 3, 30), MEMBERS, "an old file")]
     found = await context_of(world)
@@ -154,6 +154,9 @@ async def test_a_list_of_members_that_is_too_old_raises_the_alarm() -> None:
     breadth = found.views[NIFTY].breadth
     assert breadth is not None
     assert breadth.constituents_as_of == date(2026, 3, 30)
+    assert found.confidence == pytest.approx(0.75)
+    fresh = await context_of(whole())
+    assert (found.regime, fresh.confidence) == (fresh.regime, 1.0)
 
 
 async def test_one_computation_serves_everybody_for_a_second() -> None:

@@ -73,6 +73,17 @@ def test_the_weight_of_a_missing_input_is_shared_out() -> None:
     assert confidence == pytest.approx(0.55)
 
 
+def test_what_is_stale_counts_in_the_score_alone() -> None:
+    """The verdict is the same, with less confidence in it; down to none, of which there is still a verdict."""
+    values = {DAY_MOVE: 2.0, BREADTH: 0.5}
+    fresh, stale = regime_of(values, TrendWeights()), regime_of(values, TrendWeights(), stale={BREADTH, SLOPE})
+    assert stale[0] == fresh[0]
+    assert [fresh[1], stale[1]] == pytest.approx([0.55, 0.3])
+    regime, confidence = regime_of({BREADTH: 0.5}, TrendWeights(), stale={BREADTH})
+    assert regime is not None
+    assert confidence == 0.0
+
+
 def test_without_any_input_there_is_no_verdict() -> None:
     """Not SIDEWAYS, not 0: nothing."""
     assert regime_of({}, TrendWeights()) == (None, 0.0)

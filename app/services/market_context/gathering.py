@@ -16,7 +16,7 @@ from app.domain.instruments import Exchange, Instrument
 from app.domain.market_closes import is_price
 from app.domain.market_context import IndexMove, IndexView, MarketContext, MissingInput, Volatility
 from app.domain.market_members import STRENGTH, Sector, are_alike, breadth_of, movers_of, ranked_sectors
-from app.domain.market_trend import NEEDED_CLOSES, TrendWeights, measured, realised_volatility, regime_of
+from app.domain.market_trend import BREADTH, NEEDED_CLOSES, TrendWeights, measured, realised_volatility, regime_of
 from app.domain.market_volatility import SESSIONS, SHORTEST, volatility_of
 from app.domain.phases import MarketPhase
 from app.domain.provenance import Cost, Freshness
@@ -132,6 +132,7 @@ class Gathering:
                 breadth=view.breadth,
             ),
             parts.weights,
+            stale=frozenset() if self.list_problem is None else frozenset({BREADTH}),
         )
         return MarketContext(
             as_of=now,

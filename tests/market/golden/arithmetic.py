@@ -35,15 +35,16 @@ Prices = Mapping[str, Price]
 Closes = Mapping[str, Sequence[float]]
 
 
-def expected_regime(prices: Prices, closes: Closes, members: Sequence[str]) -> dict[str, Any]:
+def expected_regime(prices: Prices, closes: Closes, members: Sequence[str], *, is_list_fresh: bool) -> dict[str, Any]:
     """Score, word, evidence by input, and the confidence."""
     values = _measured(prices, closes[TREND], members)
-    confidence = sum(WEIGHTS[name] for name in values)
+    whole = sum(WEIGHTS[name] for name in values)
+    confidence = whole if is_list_fresh or "breadth" not in values else whole - WEIGHTS["breadth"]
     if not values:
         return {"confidence": 0.0, "regime": None}
     evidence = {}
     for name, value in values.items():
-        weight = WEIGHTS[name] / confidence
+        weight = WEIGHTS[name] / whole
         squashed = value if name == "breadth" else (exp(value) - 1) / (exp(value) + 1)
         evidence[name] = {"value": value, "weight": weight, "contribution": weight * squashed}
     score = sum(line["contribution"] for line in evidence.values())
