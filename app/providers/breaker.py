@@ -76,11 +76,16 @@ class Breaker:
     def failed(self, error: SourceError) -> None:
         """The source did not answer.
 
-        That a person must log in is an answer, and a quick one: it counts for nothing. Nor does what our own budget
-        held back: a page that asks for much must not close the source to everybody.
+        That a person must log in is an answer, and a quick one: the source is there, and what failed before is over.
+        What our own budget held back counts for nothing: a page that asks for much must not close the source to
+        everybody.
         """
-        self._wants_login = isinstance(error, LoginRequired)
-        if isinstance(error, LoginRequired) or (isinstance(error, RateLimited) and error.is_our_own):
+        if isinstance(error, LoginRequired):
+            self.succeeded()
+            self._wants_login = True
+            return
+        self._wants_login = False
+        if isinstance(error, RateLimited) and error.is_our_own:
             self.given_up()
             return
         self._failures += 1

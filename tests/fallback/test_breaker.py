@@ -104,6 +104,18 @@ def test_a_missing_login_never_opens_it() -> None:
     assert breaker.refusal() is None
 
 
+def test_a_missing_login_is_an_answer_and_closes_it() -> None:
+    """The source is back, though nobody is logged in: an alarm over what it said minutes ago would ring all night."""
+    clock = FixedClock()
+    breaker = broken(clock)
+    clock.advance(FIRST_PAUSE)
+    assert breaker.refusal() is None
+    breaker.failed(LoginRequired("log in", login_url="http://127.0.0.1/login"))
+    status = breaker.status("quotes")
+    assert (status.state, status.failures, status.problem) == (BreakerState.CLOSED, 0, None)
+    assert breaker.is_hopeless, "whoever has another source need not wait for this one"
+
+
 def test_changes_of_state_are_told_once_each() -> None:
     """Closed to open to half open to closed; a call that changes nothing says nothing."""
     clock, changes = FixedClock(), list[int]()
