@@ -29,8 +29,9 @@ class MarketDataError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.is_remembered = False
-        """Raised again without asking anybody, as while a circuit is open: no request is behind it."""
+        self.requests_sent: int | None = None
+        """Requests that went out for it in vain; 0 where it is raised again without asking anybody, as while a circuit
+        is open. None: nobody counted."""
 
     @property
     def extensions(self) -> dict[str, object]:

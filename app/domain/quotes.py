@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from app.domain.drafts import quick_replacer
+from app.domain.errors import NotPriced
 from app.domain.provenance import DataSource, Freshness
 from app.domain.time import ist_date
 
@@ -91,6 +92,11 @@ class QuoteLimits:
 
     live_ms: int = 5_000
     """A polled quote younger than this is LIVE."""
+
+
+def no_price_at(source: DataSource, instrument_id: str) -> NotPriced:
+    """The error for an instrument that a source which was asked left out of its answer."""
+    return NotPriced(f"{instrument_id} has no price at {source}: it has not traded yet, or is not listed any more")
 
 
 def price_change(last: float, previous_close: float | None, digits: int = 4) -> tuple[float | None, float | None]:

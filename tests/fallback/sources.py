@@ -8,6 +8,7 @@ from app.domain.errors import MarketDataError, SourceError
 from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
+from app.domain.spending import under_way
 from app.ports import Clock, QuoteBatch
 
 
@@ -25,12 +26,20 @@ class ScriptedQuotes:
         self.refusal: MarketDataError | None = None
         """What it says of all that it is asked for, though it works."""
         self.seconds = 0.0
+        """Until it answers."""
+        self.queue = 0.0
+        """What its request waits in our own budget before."""
+        self.requests = 1
+        """Of each call."""
         self.asked: list[list[str]] = []
 
     async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:
         """One call."""
         self.asked.append([instrument.id for instrument in instruments])
-        await anyio.sleep(self.seconds)
+        await anyio.sleep(self.queue)
+        with under_way() as spending:
+            spending.requests += self.requests
+            await anyio.sleep(self.seconds)
         if self.outage is not None:
             raise self.outage
         if self.refusal is not None:

@@ -102,8 +102,17 @@ async def test_what_has_no_price_at_a_source_that_answered_has_none() -> None:
     pair.second.failing = {WORLD.id: NotPriced("delisted")}
     batch = await pair.both.quotes([INFY, WORLD])
     assert batch.quotes == {}
-    assert list(batch.errors) == [WORLD.id]
+    assert str(batch.errors[INFY.id]).startswith("NSE:INFY has no price at KITE: ")
+    assert str(batch.errors[WORLD.id]) == "delisted"
     assert pair.second.asked == [[WORLD.id]]
+
+
+async def test_who_was_asked_is_named_for_what_has_no_price() -> None:
+    """Without a login it is the second one that has none; the first was not asked."""
+    pair = Pair()
+    pair.first.outage, pair.second.unpriced = LOGIN, {INFY.id}
+    batch = await pair.both.quotes([INFY])
+    assert str(batch.errors[INFY.id]).startswith("NSE:INFY has no price at YAHOO: ")
 
 
 async def test_when_both_are_down_the_first_ones_error_is_told() -> None:
@@ -117,7 +126,7 @@ async def test_when_both_are_down_the_first_ones_error_is_told() -> None:
 async def test_when_both_are_down_each_instrument_has_the_error_of_its_own_first_choice() -> None:
     """A page that shows the world must not be told to log in to Kite for it."""
     pair = Pair()
-    pair.first.outage, pair.second.outage = LOGIN, DOWN
+    pair.first.outage, pair.first.requests, pair.second.outage = LOGIN, 0, DOWN
     batch = await pair.both.quotes([INFY, WORLD])
     assert (batch.quotes, batch.upstream_calls) == ({}, 1)
     assert {key: error.code for key, error in batch.errors.items()} == {

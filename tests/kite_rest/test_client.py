@@ -1,7 +1,6 @@
 """Every REST call over a real socket: what goes out, what comes back, and what a strange answer becomes."""
 
 import logging
-import socket
 from collections.abc import AsyncIterator
 
 import anyio
@@ -19,12 +18,15 @@ from app.domain.errors import (
     SourceUnavailable,
 )
 from app.domain.provenance import DataSource
+from app.domain.spending import counted_requests
 from app.providers.kite.config import KiteConfig, Patience
 from app.providers.kite.limits import Endpoint
 from tests.kite_rest.conftest import LOGIN_URL, SECRET, TOKEN
 from tests.kite_rest.fake_kite import failure, success
 from tests.support.patience import PATIENCE
+from tests.support.ports import silent_port
 
+LONG = Patience(connect=PATIENCE, read=PATIENCE, answer=PATIENCE, master=PATIENCE)
 SHORT = Patience(connect=0.3, read=0.3, answer=0.6, master=0.6)
 
 
@@ -103,8 +105,9 @@ async def test_one_429_within_the_budget_is_asked_once_more(kite, fake):
 async def test_a_429_holds_the_class_back(kite, fake):
     """Later calls of the same class wait; other classes do not."""
     fake.usual = failure(429, "NetworkException", "Too many requests")
-    with pytest.raises(RateLimited) as caught:
+    with counted_requests() as spending, pytest.raises(RateLimited) as caught:
         await kite.client.call(Endpoint.HISTORICAL, profile)
+    assert spending.requests == len(fake.requests) > 0
     assert caught.value.retry_after_ms == 1000
     available = {budget.endpoint: budget.available_now for budget in kite.budgets.status()}
     assert available["historical"] == 0
@@ -213,17 +216,10 @@ async def test_an_endless_answer_is_cut(build, fake, monkeypatch):
         await build(fake.url).client.call(Endpoint.PROFILE, profile)
 
 
-async def test_a_closed_port_is_unavailable(build, unused_port_url):
+async def test_a_closed_port_is_unavailable(build):
     """Refused is not a timeout."""
-    with pytest.raises(SourceUnavailable):
-        await build(unused_port_url).client.call(Endpoint.PROFILE, profile)
-
-
-@pytest.fixture
-def unused_port_url() -> str:
-    """Where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with silent_port() as port, pytest.raises(SourceUnavailable):
+        await build(f"http://127.0.0.1:{port}").client.call(Endpoint.PROFILE, profile)
 
 
 async def test_a_server_without_tls_behind_https_is_refused(build, fake):
@@ -234,18 +230,36 @@ async def test_a_server_without_tls_behind_https_is_refused(build, fake):
 
 
 async def test_a_cancelled_call_leaves_the_client_usable(build, fake):
-    """The thread ends by itself; nothing waits for it."""
+    """The thread ends by itself; nothing waits for it. The request went out, and Kite owes the answer."""
+    arrived, released = anyio.Event(), anyio.Event()
 
-    async def stall(_: Request) -> Response:
-        await anyio.sleep(0.3)
+    async def hold(_: Request) -> Response:
+        arrived.set()
+        await released.wait()
         return success({})
 
-    kite = build(fake.url, patience=SHORT)
-    fake.script.append(stall)
+    kite = build(fake.url, patience=LONG)
+    fake.script.append(hold)
     fake.usual = success({"user_id": "AB1234"})
-    with anyio.move_on_after(0.1):
-        await kite.client.call(Endpoint.PROFILE, profile)
-    assert await kite.client.call(Endpoint.PROFILE, profile) == {"user_id": "AB1234"}
+    with anyio.fail_after(PATIENCE), counted_requests() as spending:
+        async with anyio.create_task_group() as group:
+            group.start_soon(kite.client.call, Endpoint.PROFILE, profile)
+            await arrived.wait()
+            group.cancel_scope.cancel()
+        assert await kite.client.call(Endpoint.PROFILE, profile) == {"user_id": "AB1234"}
+        released.set()
+    assert (spending.requests, spending.was_left_waiting) == (2, True)
+
+
+async def test_a_call_that_waits_for_our_own_budget_is_not_owed_by_kite(kite, fake):
+    """Who gives it up there has waited for nobody but us, and nothing was sent."""
+    kite.budgets.refused("other")
+    with counted_requests() as spending:
+        async with anyio.create_task_group() as group:
+            group.start_soon(kite.client.call, Endpoint.PROFILE, profile)
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+    assert (spending.requests, spending.was_left_waiting, fake.requests) == (0, False, [])
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ BAD_QUERIES = (
     Bad(QUOTE, "INVALID_INPUT", r"is not an instrument id; write EXCHANGE:SYMBOL", {"id": ""}),
     Bad(QUOTE, "INVALID_INPUT", r"is not an instrument id; write EXCHANGE:SYMBOL", {"id": "NSE:IN\nFY"}),
     Bad(QUOTE, "INVALID_INPUT", r"at most 80 characters; this one has 504", {"id": "NSE:" + "X" * 500}),
-    Bad(QUOTE, "NOT_PRICED", rf"{NEVER_TRADED} has no price at SANDBOX: it has not traded", {"id": NEVER_TRADED}),
+    Bad(QUOTE, "NOT_PRICED", rf"{NEVER_TRADED} has no price at KITE: it has not traded", {"id": NEVER_TRADED}),
     Bad(QUOTES, "INVALID_INPUT", r"`ids` is empty; name at least one instrument", {"ids": []}),
     Bad(QUOTES, "INVALID_INPUT", r"`ids` has 10000 entries and at most 500 are allowed; split", {"ids": MANY}),
     Bad(INSTRUMENTS, "INVALID_INPUT", r"`ids` is empty; name at least one", {"ids": []}),

@@ -162,6 +162,7 @@ async def test_what_yahoo_does_to_its_callers_has_an_answer_each(tmp_path: Path)
             sandbox.clock.shift(seconds=2)
             response = await service.ask(asked)
             assert codes(response) == {"quote": code}
+            assert response["extensions"]["cost"]["upstreamCalls"] > 0, "it was sent, and answered"
             assert "<" not in response["errors"][0]["message"], "nothing of an upstream body"
             sandbox.heal()
         assert response["errors"][0]["extensions"]["retryAfterMs"] > 0

@@ -16,7 +16,7 @@ from app.domain.errors import (
     SourceUnavailable,
 )
 from app.domain.provenance import Cost, DataSource
-from app.domain.quotes import Quote
+from app.domain.quotes import Quote, no_price_at
 from tests.services.fakes import MONDAY_NOON, an_instrument, some_instruments
 from tests.services.quote_bench import bench
 
@@ -91,12 +91,25 @@ async def test_an_absent_instrument_is_not_priced() -> None:
     async with bench() as at:
         at.source.absent = {"NSE:GONE"}
         answers = await at.ask(INFY, an_instrument("NSE:GONE"))
-        await at.ask(an_instrument("NSE:GONE"))
+        again = await at.ask(an_instrument("NSE:GONE"))
     error = answers["NSE:GONE"]
+    assert str(again["NSE:GONE"]) == str(error)
     assert isinstance(error, NotPriced)
     assert "NSE:GONE has no price at SANDBOX" in error.message
     assert isinstance(answers["NSE:INFY"], Quote)
     assert len(at.source.calls) == 1
+
+
+async def test_who_was_asked_is_named_again_from_memory() -> None:
+    """The source that stood in has no price; the first choice was not asked and is not named."""
+    async with bench() as at:
+        gone = an_instrument("NSE:GONE")
+        at.source.errors = {gone.id: no_price_at(DataSource.YAHOO, gone.id)}
+        answers = [await at.ask(gone) for _ in range(2)]
+    assert len(at.source.calls) == 1
+    assert {str(answer[gone.id]).partition(":")[2].partition(":")[0] for answer in answers} == {
+        "GONE has no price at YAHOO"
+    }
 
 
 @pytest.mark.parametrize("in_session", [False, True, None])

@@ -1,7 +1,6 @@
 """What goes over the wire and what comes of each failure, over real sockets."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,11 +21,13 @@ from app.domain.errors import (
     SourceUnavailable,
 )
 from app.domain.provenance import DataSource
+from app.domain.spending import counted_requests
 from app.providers.budget import Allowance, SourceBudgets
 from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.providers.yahoo.config import Patience, YahooConfig
 from app.providers.yahoo.limits import Endpoint
 from tests.kite_ticker.test_dial import SelfSigned
+from tests.support.ports import silent_port
 from tests.yahoo.conftest import LONG, NO_LIMITS
 from tests.yahoo.fake_yahoo import FakeYahoo, html, quote_row, quotes, refusal
 from tests.yahoo.samples import INFY, RELIANCE, SUMMARY
@@ -148,8 +149,9 @@ async def test_a_429_for_the_crumb_ends_the_call(fake: FakeYahoo, yahoo: Yahoo):
 async def test_a_429_holds_back_every_class(fake: FakeYahoo, yahoo: Yahoo):
     """Yahoo counts by address, not by endpoint."""
     fake.script.append(PlainTextResponse("Too Many Requests", status_code=429))
-    with pytest.raises(RateLimited) as caught:
+    with counted_requests() as spending, pytest.raises(RateLimited) as caught:
         await ask(yahoo)
+    assert spending.requests == len(fake.requests) == 3, "cookie, crumb, and what was refused"
     assert caught.value.retry_after_ms > 0
     assert {budget.available_now for budget in yahoo.budgets.status()} == {0.0}
 
@@ -180,9 +182,7 @@ async def test_a_slow_answer_is_a_timeout(fake: FakeYahoo, build: Callable[..., 
 
 async def test_a_server_that_is_not_there_is_unavailable(build: Callable[..., Yahoo], calls: list[tuple[str, str]]):
     """Found out at the first request."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(SourceUnavailable) as caught:
+    with silent_port() as port, pytest.raises(SourceUnavailable) as caught:
         await ask(build(f"http://127.0.0.1:{port}"))
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None

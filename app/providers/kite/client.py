@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from app.domain.errors import LoginRequired, MarketDataError, RateLimited
+from app.domain.spending import under_way
 from app.ports import Clock, RequestBudgets
 from app.providers.kite.config import KiteConfig
 from app.providers.kite.errors import Asked, login_required, translate
@@ -126,7 +127,9 @@ class KiteClient:
         begun = self.clock.monotonic()
         outcome = "CANCELLED"
         try:
-            result = await self._in_thread(endpoint, kite, work)
+            with under_way() as spending:
+                spending.requests += 1
+                result = await self._in_thread(endpoint, kite, work)
             outcome = "ok"
         except MarketDataError as error:
             outcome = error.code

@@ -15,6 +15,7 @@ import structlog
 from anyio import to_thread
 
 from app.domain.errors import SourceTimeout, SourceUnavailable
+from app.domain.spending import under_way
 from app.ports import Clock, RequestBudgets
 from app.providers.yahoo.calls import YahooCall
 from app.providers.yahoo.config import YahooConfig
@@ -80,16 +81,18 @@ class YahooClient:
             spend=partial(self._spend, loop, seconds),
             refused=partial(self._refused, loop),
         )
-        try:
-            with anyio.fail_after(seconds + GRACE_SECONDS):
-                work = partial(self._fetch, call, path, params, parse)
-                return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
-        except TimeoutError:
-            raise SourceTimeout(f"Yahoo did not answer a {endpoint} request in time; ask again") from None
-        finally:
-            self._report(call)
-            if on_send is not None:
-                on_send(len(call.sent))
+        with under_way() as spending:
+            try:
+                with anyio.fail_after(seconds + GRACE_SECONDS):
+                    work = partial(self._fetch, call, path, params, parse)
+                    return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+            except TimeoutError:
+                raise SourceTimeout(f"Yahoo did not answer a {endpoint} request in time; ask again") from None
+            finally:
+                self._report(call)
+                spending.requests += len(call.sent)
+                if on_send is not None:
+                    on_send(len(call.sent))
 
     def close(self) -> None:
         """Close idle connections. A later call opens them again."""

@@ -7,17 +7,12 @@ call's cost for each operation that took part. Used by QuoteBatches and QuoteSer
 import asyncio
 from collections import Counter
 
-from app.domain.errors import MarketDataError, NotPriced
+from app.domain.errors import MarketDataError
 from app.domain.instruments import Instrument
 from app.domain.provenance import Cost, DataSource
-from app.domain.quotes import Quote
+from app.domain.quotes import Quote, no_price_at
 from app.domain.spending import requests_spent
 from app.ports import QuoteBatch
-
-
-def not_priced(instrument: Instrument, source: DataSource) -> NotPriced:
-    """The error for an instrument that the source left out of its answer."""
-    return NotPriced(f"{instrument.id} has no price at {source}: it has not traded yet, or is not listed any more")
 
 
 class Batch:
@@ -62,8 +57,8 @@ class Batch:
     def finish(self, answer: QuoteBatch, source: DataSource) -> None:
         """Every instrument gets its quote, its own error, or NotPriced."""
         self._upstream_calls = answer.upstream_calls
-        for key, instrument in self.instruments.items():
-            self.answers[key] = answer.quotes.get(key) or answer.errors.get(key) or not_priced(instrument, source)
+        for key in self.instruments:
+            self.answers[key] = answer.quotes.get(key) or answer.errors.get(key) or no_price_at(source, key)
 
     def fail(self, error: MarketDataError) -> None:
         """Every instrument that has no answer yet gets the error."""

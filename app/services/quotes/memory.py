@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.domain.errors import NotPriced
 from app.domain.quotes import Quote
 
 CAPACITY = 10_000
@@ -18,13 +19,13 @@ class Answer:
     """What the source said of one instrument at an instant."""
 
     at: datetime
-    quote: Quote | None
-    """None: it has no price there."""
+    said: Quote | NotPriced
+    """Its price, or that it has none, with the name of who was asked."""
 
     @property
     def is_resting(self) -> bool:
         """Whether nothing new is to be expected soon: it has no price, or its market is closed by its source's word."""
-        return self.quote is None or self.quote.in_session is False
+        return isinstance(self.said, NotPriced) or self.said.in_session is False
 
 
 class QuoteMemory:

@@ -16,7 +16,7 @@ from app.domain.provenance import Cost
 from app.domain.quotes import Quote
 from app.domain.time import ist_date
 from app.ports import Clock, QuoteSource, QuoteStream
-from app.services.quotes.batch import Batch, not_priced
+from app.services.quotes.batch import Batch
 from app.services.quotes.batches import QuoteBatches
 from app.services.quotes.memory import Answer, QuoteMemory
 
@@ -130,10 +130,10 @@ class QuoteService:
             known = self._memory.younger_than(key, resting, now)
             if known is None or (now - known.at >= limit and not known.is_resting):
                 answers[key] = _expired(instrument, now)
-            elif known.quote is None:
-                answers[key] = not_priced(instrument, self._source.source)
+            elif isinstance(known.said, NotPriced):
+                answers[key] = NotPriced(known.said.message)
             else:
-                answers[key] = known.quote
+                answers[key] = known.said
                 cost.from_cache += 1
 
     async def _ask(
@@ -180,7 +180,7 @@ class QuoteService:
                 self._memory.put(key, Answer(answer.received_at, answer))
                 priced.append(answer)
             elif isinstance(answer, NotPriced):
-                self._memory.put(key, Answer(now, None))
+                self._memory.put(key, Answer(now, answer))
         if priced:
             self._remember(priced)
             self._stream.keep_hot([batch.instruments[quote.id] for quote in priced])
