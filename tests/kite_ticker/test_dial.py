@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
-import anyio
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,6 +18,7 @@ from app.domain.feeds import FeedState
 from app.providers.backoff import Backoff
 from app.providers.kite.dial import Line
 from tests.kite_ticker.exchange import running_ticker, until
+from tests.support.ports import silent_port
 
 VALID_FROM, VALID_UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
 
@@ -81,11 +81,11 @@ def test_an_address_keeps_its_own_path_and_query() -> None:
 
 async def test_nothing_listens() -> None:
     """The reason is a word to a person, without the address."""
-    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
-        port = listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 -- anyio's, not Django's
-    async with running_ticker(prepare=lambda exchange: setattr(exchange, "url", f"ws://127.0.0.1:{port}")) as stage:
-        await until(lambda: stage.sink.state is FeedState.DOWN)
-        assert stage.sink.messages[-1] == "the ticker cannot be reached (ConnectionRefusedError)"
+    with silent_port() as port:
+        url = f"ws://127.0.0.1:{port}"
+        async with running_ticker(prepare=lambda exchange: setattr(exchange, "url", url)) as stage:
+            await until(lambda: stage.sink.state is FeedState.DOWN)
+            assert stage.sink.messages[-1] == "the ticker cannot be reached (ConnectionRefusedError)"
 
 
 @given(st.integers(1, 40))

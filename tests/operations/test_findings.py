@@ -12,6 +12,7 @@ from app.redaction import Redactor, Secrets
 from app.settings import Settings
 from app.store.sealing import KEY_FILE
 from tests.support.clock import FixedClock
+from tests.support.ports import silent_port
 from tests.support.sandbox import running_sandbox
 
 
@@ -36,15 +37,16 @@ def test_what_cannot_be_used_fails_with_a_remedy(tmp_path: Path, free_port: int)
     """A folder below a file, a calendar that is none, a key without its secret, a Kite that nobody reaches."""
     blocker = tmp_path / "file"
     blocker.touch()
-    findings = found(
-        settings(
-            blocker / "data",
-            free_port,
-            kite_api_key="key",
-            kite_api_url=f"http://127.0.0.1:{free_port}",
-            calendar=str(blocker),
+    with silent_port() as port:
+        findings = found(
+            settings(
+                blocker / "data",
+                free_port,
+                kite_api_key="key",
+                kite_api_url=f"http://127.0.0.1:{port}",
+                calendar=str(blocker),
+            )
         )
-    )
     for subject in ("source", "data", "Kite", "calendar"):
         assert findings[subject].level is Level.FAIL, subject
         assert findings[subject].remedy, subject

@@ -18,6 +18,7 @@ from app.sandbox.serve import build_market, open_sandbox
 from app.sandbox.settings import DEFAULT_API_KEY, SandboxSettings
 from app.server import build_server
 from tests.support.clock import FixedClock
+from tests.support.ports import silent_port
 
 CLOCK = FixedClock()
 
@@ -120,10 +121,10 @@ async def test_a_page_without_a_form_is_no_login_page() -> None:
             await log_in(url)
 
 
-async def test_nobody_there_is_told(free_port: int) -> None:
+async def test_nobody_there_is_told() -> None:
     """No traceback of a library."""
-    with pytest.raises(LoginFailed, match="network error: ConnectError"):
-        await log_in(f"http://127.0.0.1:{free_port}")
+    with silent_port() as port, pytest.raises(LoginFailed, match="network error: ConnectError"):
+        await log_in(f"http://127.0.0.1:{port}")
 
 
 async def test_redirects_end() -> None:

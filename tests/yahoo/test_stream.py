@@ -20,6 +20,7 @@ from app.providers.yahoo.config import YahooConfig
 from app.providers.yahoo.stream import YahooTicker
 from app.providers.yahoo.stream_settings import StreamSettings
 from app.providers.yahoo.symbols import yahoo_instrument
+from tests.support.ports import silent_port
 from tests.yahoo.samples import FUTURE, INFY, NIFTY, RELIANCE
 from tests.yahoo.streamer import Kept, Streamer, message, running_streamer
 
@@ -215,11 +216,10 @@ async def test_beyond_the_capacity_nothing_is_subscribed():
 
 async def test_a_server_that_is_not_there_is_down_after_a_few_dials():
     """And is dialled on."""
-    async with running_streamer() as streamer:
-        url = streamer.url
-    async with playing(url, QUICK) as (ticker, kept):
-        await kept.reach(FeedState.DOWN)
-        assert ticker.counters.redials >= 2
+    with silent_port() as port:
+        async with playing(f"ws://127.0.0.1:{port}", QUICK) as (ticker, kept):
+            await kept.reach(FeedState.DOWN)
+            assert ticker.counters.redials >= 2
 
 
 async def test_a_429_at_the_upgrade_is_rate_limited():
