@@ -24,7 +24,7 @@ from app.providers.kite.ticker_settings import TickerSettings
 from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.providers.yahoo.config import YahooConfig
 from app.providers.yahoo.stream import YahooTicker
-from app.providers.yahoo.symbols import own_instrument, unlisted_instrument
+from app.providers.yahoo.symbols import unlisted_instrument
 from app.redaction import Secrets
 from app.services.freshness import FreshnessJudge
 from app.services.fundamentals import FundamentalsService
@@ -244,7 +244,7 @@ def join_instruments(
         store.settings,
         clock,
         on_sync=on_sync,
-        beside=NOTHING_BESIDE if yahoo is None else Beside(own_instrument, unlisted_instrument),
+        beside=NOTHING_BESIDE if yahoo is None else Beside(yahoo.currencies.own_instrument, unlisted_instrument),
     )
 
 

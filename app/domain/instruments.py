@@ -10,6 +10,10 @@ MAX_ID_LENGTH = 80
 """The longest symbol in a real master has 35 characters; what is longer is no id."""
 
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's own code for no currency: what a price of it is in is not known, and none is made up."""
+
+
 class Exchange(StrEnum):
     """Where an instrument trades. YAHOO holds Yahoo's own symbols, GLOBAL Kite's world indices."""
 
@@ -67,7 +71,7 @@ class Instrument:
     underlying_id: str | None
     """Id of the instrument that a derivative is written on; None where it is not known."""
     currency: str
-    """ISO 4217."""
+    """ISO 4217; NO_CURRENCY where nobody has told it yet."""
 
     @property
     def series_id(self) -> str:

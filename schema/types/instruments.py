@@ -111,7 +111,10 @@ class InstrumentType:
         graphql_type=Annotated["InstrumentType", strawberry.lazy("schema.types.instruments")] | None,
         description="The instrument a derivative is written on, where it is known.",
     )
-    currency: str = field(description="Currency of its prices, ISO 4217.")
+    currency: str = field(
+        description="Currency of its prices, ISO 4217; XXX (no currency) for a symbol of Yahoo's own until its first "
+        "price tells."
+    )
     quote: Quote | Awaitable[Quote] = field(
         resolver=quote, graphql_type=QuoteType | None, description="Its price; null with an error if it has none."
     )

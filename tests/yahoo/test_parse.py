@@ -194,9 +194,12 @@ def test_unknown_fundamentals_are_none():
 
 
 def test_fundamentals_in_another_currency_are_not_used():
-    """INFY in New York has dollars."""
+    """A share of the NSE has rupees; of a symbol of its own Yahoo alone knows."""
+    dollars = encoded(json.loads(json.dumps(SUMMARY).replace("INR", "USD")))
     with pytest.raises(NotPriced):
-        parse_fundamentals(encoded(SUMMARY), yahoo_instrument("INFY"), source=DataSource.SANDBOX, received_at=NOW)
+        parse_fundamentals(dollars, INFY, source=DataSource.SANDBOX, received_at=NOW)
+    own = parse_fundamentals(encoded(SUMMARY), yahoo_instrument("INFY"), source=DataSource.SANDBOX, received_at=NOW)
+    assert own.currency == "INR"
 
 
 @given(st.sampled_from(["summaryDetail", "defaultKeyStatistics", "assetProfile", "price"]), st.data())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidInput, NotSupported
-from app.domain.instruments import Exchange, InstrumentKind, parse_instrument_id
+from app.domain.instruments import NO_CURRENCY, Exchange, InstrumentKind, parse_instrument_id
 from app.providers.yahoo.known import INDICES, KNOWN
 from app.providers.yahoo.limits import MAX_SYMBOLS, MAX_URL_BYTES
 from app.providers.yahoo.symbols import (
@@ -84,6 +84,22 @@ def test_a_symbol_of_yahoos_own_passes_through(symbol: str):
         ("BRK-B", InstrumentKind.EQUITY, "USD"),
         ("AAPL", InstrumentKind.EQUITY, "USD"),
         ("INFY.NS", InstrumentKind.EQUITY, "INR"),
+        ("^BVSP", InstrumentKind.INDEX, "BRL"),
+        ("^STI", InstrumentKind.INDEX, "SGD"),
+        ("^GSPTSE", InstrumentKind.INDEX, "CAD"),
+        ("^SSMI", InstrumentKind.INDEX, "CHF"),
+        ("^IBEX", InstrumentKind.INDEX, "EUR"),
+        ("^CNXFIN", InstrumentKind.INDEX, "INR"),
+        ("^TASI.SR", InstrumentKind.INDEX, "SAR"),
+        ("^UNHEARD", InstrumentKind.INDEX, NO_CURRENCY),
+        ("2222.SR", InstrumentKind.EQUITY, "SAR"),
+        ("THYAO.IS", InstrumentKind.EQUITY, "TRY"),
+        ("CDR.WA", InstrumentKind.EQUITY, "PLN"),
+        ("OPAP.AT", InstrumentKind.EQUITY, "EUR"),
+        ("SHARE.ZZ", InstrumentKind.EQUITY, NO_CURRENCY),
+        ("BTC-CAD", InstrumentKind.CRYPTO, "CAD"),
+        ("X=X", InstrumentKind.CURRENCY, NO_CURRENCY),
+        ("ABCD=X", InstrumentKind.CURRENCY, NO_CURRENCY),
     ],
 )
 def test_kind_and_currency_follow_from_table_or_form(symbol: str, kind: InstrumentKind, currency: str):

@@ -4,6 +4,7 @@ from app.domain.errors import NotSupported
 from app.domain.fundamentals import Fundamentals
 from app.domain.instruments import Instrument, InstrumentKind
 from app.providers.yahoo.client import YahooClient
+from app.providers.yahoo.currencies import LearnedCurrencies
 from app.providers.yahoo.limits import Endpoint
 from app.providers.yahoo.parse import parse_fundamentals
 from app.providers.yahoo.symbols import in_path, to_yahoo_symbol
@@ -16,9 +17,10 @@ ASKED = frozenset({InstrumentKind.EQUITY, InstrumentKind.ETF, InstrumentKind.OTH
 class YahooFundamentals:
     """One instrument a request; satisfies `ports.FundamentalsSource`."""
 
-    def __init__(self, client: YahooClient) -> None:
+    def __init__(self, client: YahooClient, currencies: LearnedCurrencies) -> None:
         self.source = client.config.source
         self._client = client
+        self._currencies = currencies
 
     async def fundamentals(self, instrument: Instrument) -> Fundamentals:
         """What Yahoo knows beyond the price.
@@ -34,4 +36,7 @@ class YahooFundamentals:
             return parse_fundamentals(body, instrument, source=self.source, received_at=self._client.clock.now())
 
         params = {"modules": MODULES, "formatted": "false", "symbol": symbol, "lang": "en-US", "region": "US"}
-        return await self._client.fetch(Endpoint.SUMMARY, f"/v10/finance/quoteSummary/{in_path(symbol)}", params, parse)
+        path = f"/v10/finance/quoteSummary/{in_path(symbol)}"
+        found = await self._client.fetch(Endpoint.SUMMARY, path, params, parse)
+        self._currencies.learn(symbol, found.currency)
+        return found

@@ -78,14 +78,35 @@ KNOWN: Mapping[str, KnownSymbol] = MappingProxyType(
             RUT="Russell 2000",
             VIX="CBOE Volatility Index",
             TNX="US Treasury yield, 10 years",
+            NYA="NYSE Composite",
+            SOX="PHLX Semiconductor",
         ),
-        **_indices("GBP", FTSE="FTSE 100"),
-        **_indices("EUR", GDAXI="DAX", FCHI="CAC 40", STOXX50E="EURO STOXX 50"),
+        **_indices("GBP", FTSE="FTSE 100", FTMC="FTSE 250"),
+        **_indices(
+            "EUR",
+            GDAXI="DAX",
+            FCHI="CAC 40",
+            STOXX50E="EURO STOXX 50",
+            IBEX="IBEX 35",
+            AEX="AEX",
+            BFX="BEL 20",
+            ATX="Austrian Traded Index",
+        ),
+        **_indices("CHF", SSMI="Swiss Market Index"),
+        **_indices("SEK", OMX="OMX Stockholm 30"),
         **_indices("JPY", N225="Nikkei 225"),
         **_indices("HKD", HSI="Hang Seng Index"),
-        **_indices("AUD", AXJO="S&P/ASX 200"),
+        **_indices("SGD", STI="Straits Times Index"),
+        **_indices("AUD", AXJO="S&P/ASX 200", AORD="All Ordinaries"),
+        **_indices("NZD", NZ50="S&P/NZX 50"),
         **_indices("KRW", KS11="KOSPI"),
         **_indices("TWD", TWII="TAIEX"),
+        **_indices("IDR", JKSE="IDX Composite"),
+        **_indices("MYR", KLSE="FTSE Bursa Malaysia KLCI"),
+        **_indices("CAD", GSPTSE="S&P/TSX Composite"),
+        **_indices("BRL", BVSP="Ibovespa"),
+        **_indices("MXN", MXX="S&P/BMV IPC"),
+        **_indices("ARS", MERV="S&P Merval"),
         "000001.SS": KnownSymbol("SSE Composite", InstrumentKind.INDEX, "CNY"),
         "DX-Y.NYB": KnownSymbol("US Dollar Index", InstrumentKind.INDEX, "USD"),
         "INR=X": KnownSymbol("USD/INR", InstrumentKind.CURRENCY, "INR"),
@@ -106,9 +127,12 @@ CURRENCY_OF_SUFFIX: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("NS", "BO"), "INR"),
         **dict.fromkeys(("SS", "SZ"), "CNY"),
-        **dict.fromkeys(("PA", "DE", "AS", "MI", "MC", "F", "BR", "LS", "HE", "VI", "IR"), "EUR"),
+        **dict.fromkeys(
+            ("PA", "DE", "AS", "MI", "MC", "F", "BE", "DU", "HM", "MU", "SG", "BR", "LS", "HE", "VI", "IR", "AT"), "EUR"
+        ),
+        **dict.fromkeys(("TL", "RG", "VS"), "EUR"),
         **dict.fromkeys(("KS", "KQ"), "KRW"),
-        **dict.fromkeys(("TO", "V"), "CAD"),
+        **dict.fromkeys(("TO", "V", "NE", "CN"), "CAD"),
         **dict.fromkeys(("TW", "TWO"), "TWD"),
         "L": "GBP",
         "T": "JPY",
@@ -127,6 +151,23 @@ CURRENCY_OF_SUFFIX: Mapping[str, str] = MappingProxyType(
         "JK": "IDR",
         "KL": "MYR",
         "BK": "THB",
+        "PS": "PHP",
+        "VN": "VND",
+        "SR": "SAR",
+        "QA": "QAR",
+        "IS": "TRY",
+        "WA": "PLN",
+        "PR": "CZK",
+        "BD": "HUF",
+        "IC": "ISK",
+        "BA": "ARS",
+        "SN": "CLP",
     }
 )
-"""What shares are quoted in, by the suffix of their exchange (Yahoo's help page SLN2310)."""
+"""What shares are usually quoted in, by the suffix of their exchange (Yahoo's help page SLN2310). Funds may trade in
+another currency there: of these Yahoo's word holds."""
+
+CURRENCIES_OF_COINS = frozenset(
+    {"AUD", "BRL", "CAD", "CHF", "CNY", "EUR", "GBP", "HKD", "INR", "JPY", "KRW", "NZD", "RUB", "SGD", "TRY", "USD"}
+)
+"""What Yahoo quotes crypto currencies in: BTC-USD."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.domain.errors import NotPriced
-from app.domain.instruments import Instrument, InstrumentKind
+from app.domain.instruments import Exchange, Instrument, InstrumentKind
+from app.providers.yahoo.symbols import is_currency_certain
 
-MINOR_UNITS = {"GBp": ("GBP", 100), "GBX": ("GBP", 100), "ZAc": ("ZAR", 100), "ILA": ("ILS", 100)}
+MINOR_UNITS = {"GBp": ("GBP", 100), "GBX": ("GBP", 100), "ZAc": ("ZAR", 100), "ILA": ("ILS", 100), "USX": ("USD", 100)}
 """Where Yahoo's prices are in hundredths."""
 USUAL_DIGITS = 2
 RATE_DIGITS = 4
@@ -25,6 +26,8 @@ class Scale:
     digits: int
     """Decimal places that are kept."""
     divisor: int = 1
+    currency: str | None = None
+    """What the prices are in; None where Yahoo does not say."""
 
     def price(self, value: float) -> float:
         """The instrument's price for a number of Yahoo's."""
@@ -38,15 +41,20 @@ class Scale:
 def scale_of(instrument: Instrument, *, currency: str | None, hint: int | None) -> Scale:
     """How the instrument's numbers are read, when Yahoo says they are in `currency` with `hint` decimal places.
 
-    Raises NotPriced where that is another currency than the instrument's: no rate is applied, and no label bent.
+    Raises NotPriced where the instrument's own currency is certain and another one: no rate is applied, and no label
+    bent. Of the others Yahoo alone knows (see `currencies`).
     """
     unit, divisor = MINOR_UNITS.get(currency or "", (currency, 1))
-    if unit is not None and unit != instrument.currency:
+    if unit is not None and unit != instrument.currency and _is_certain(instrument):
         raise NotPriced(
             f"Yahoo has {instrument.id} in {unit}, and it is quoted in {instrument.currency}: its price is not used"
         )
     extra = 2 if divisor > 1 else 0
-    return Scale(min(MOST_DIGITS, digits_of(instrument, hint) + extra), divisor)
+    return Scale(min(MOST_DIGITS, digits_of(instrument, hint) + extra), divisor, unit)
+
+
+def _is_certain(instrument: Instrument) -> bool:
+    return instrument.exchange is not Exchange.YAHOO or is_currency_certain(instrument.symbol)
 
 
 def digits_of(instrument: Instrument, hint: int | None) -> int:

@@ -53,6 +53,8 @@ class ParsedQuotes:
 
     quotes: dict[str, Quote] = field(default_factory=dict)
     errors: dict[str, MarketDataError] = field(default_factory=dict)
+    currencies: dict[str, str] = field(default_factory=dict)
+    """Yahoo's word for what prices are in, by its symbol."""
 
 
 def results(body: bytes, envelope: str) -> list[object]:
@@ -96,7 +98,14 @@ def parse_quotes(
             else:
                 if quote is not None:
                     parsed.quotes[instrument.id] = quote
+                    _note_currency(row, symbol, parsed.currencies)
     return parsed
+
+
+def _note_currency(row: Mapping[str, object] | None, symbol: str, currencies: dict[str, str]) -> None:
+    currency = None if row is None else row.get("currency")
+    if isinstance(currency, str):
+        currencies[symbol] = currency
 
 
 def parse_quote(answer: object, instrument: Instrument, *, source: DataSource, received_at: datetime) -> Quote | None:
@@ -157,7 +166,7 @@ def parse_fundamentals(
         id=instrument.id,
         source=source,
         as_of=known_instant(price.get("regularMarketTime"), "time") or received_at,
-        currency=instrument.currency if currency else None,
+        currency=scale.currency,
         market_cap=known_price(price.get("marketCap") or detail.get("marketCap"), "market cap"),
         price_to_earnings=known_number(detail.get("trailingPE"), "trailing P/E"),
         price_to_book=known_number(statistics.get("priceToBook"), "price to book"),

@@ -10,6 +10,7 @@ from app.domain.instruments import Instrument
 from app.domain.quotes import Quote
 from app.ports import QuoteBatch
 from app.providers.yahoo.client import YahooClient
+from app.providers.yahoo.currencies import LearnedCurrencies
 from app.providers.yahoo.limits import Endpoint
 from app.providers.yahoo.parse import ParsedQuotes, parse_quotes
 from app.providers.yahoo.symbols import by_symbol, cut_to_requests
@@ -32,9 +33,10 @@ class _Answers:
 class YahooQuotes:
     """Quotes without depth; satisfies `ports.QuoteSource`. Each request of up to 90 symbols costs a unit of budget."""
 
-    def __init__(self, client: YahooClient) -> None:
+    def __init__(self, client: YahooClient, currencies: LearnedCurrencies) -> None:
         self.source = client.config.source
         self._client = client
+        self._currencies = currencies
 
     async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:
         """Any number of instruments. What Yahoo does not know or never priced is in neither mapping.
@@ -71,3 +73,4 @@ class YahooQuotes:
         else:
             answers.quotes.update(parsed.quotes)
             answers.errors.update(parsed.errors)
+            self._currencies.learn_all(parsed.currencies)

@@ -12,8 +12,15 @@ from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
 from app.domain.errors import InvalidInput, NotSupported
-from app.domain.instruments import Exchange, Instrument, InstrumentKind, bare_instrument, parse_instrument_id
-from app.providers.yahoo.known import CURRENCY_OF_SUFFIX, INDICES, KNOWN
+from app.domain.instruments import (
+    NO_CURRENCY,
+    Exchange,
+    Instrument,
+    InstrumentKind,
+    bare_instrument,
+    parse_instrument_id,
+)
+from app.providers.yahoo.known import CURRENCIES_OF_COINS, CURRENCY_OF_SUFFIX, INDICES, KNOWN
 from app.providers.yahoo.limits import MAX_SYMBOLS, MAX_URL_BYTES
 
 MAX_SYMBOL_LENGTH = 32
@@ -24,6 +31,12 @@ SERIES = re.compile(r"-(EQ|BE|BZ|BL|SM|ST|SZ|IV|RR)$")
 """NSE's series of what Yahoo lists, two letters behind a dash; BAJAJ-AUTO and MCDOWELL-N have none."""
 SUFFIXES = {Exchange.NSE: "NS", Exchange.BSE: "BO"}
 IDS_OF_INDICES = {symbol: instrument_id for instrument_id, symbol in INDICES.items()}
+INDIAN = tuple(f".{suffix}" for suffix in SUFFIXES.values())
+INDIAN_INDICES = ("^CNX", "^NSE", "^BSE")
+"""How Yahoo's symbols of Indian indices begin, those that are not in the table too."""
+PAIR = re.compile(r"(?:[A-Z]{3})?([A-Z]{3})=X")
+"""EURINR=X, or INR=X for USDINR: the second currency is that of the rate."""
+COIN = re.compile(rf"[A-Z0-9]+-({'|'.join(sorted(CURRENCIES_OF_COINS))})")
 QUERY_BYTES = 200
 """Path, crumb and the other parameters of a quote request."""
 
@@ -63,7 +76,8 @@ def yahoo_instrument(symbol: str) -> Instrument:
     """The Instrument of a symbol that is asked for as YAHOO:SYMBOL; nothing is asked of Yahoo.
 
     Kind and currency are the table's, else they follow from the form: ^ INDEX, =X CURRENCY, =F COMMODITY,
-    -USD CRYPTO, a suffix the exchange. Raises InvalidInput for what cannot be a symbol.
+    -USD CRYPTO, a suffix the exchange. The form tells what is usual; where it tells nothing it is NO_CURRENCY. Raises
+    InvalidInput for what cannot be a symbol.
     """
     if not _is_symbol(symbol):
         raise _impossible(symbol)
@@ -81,17 +95,30 @@ def _impossible(symbol: str) -> InvalidInput:
     return InvalidInput(f"{symbol[:40]!r} cannot be a symbol of Yahoo's; write it as Yahoo does, for example ^GSPC")
 
 
+def is_currency_certain(symbol: str) -> bool:
+    """Whether our tables know what it is quoted in, so that a price in another currency cannot be its own."""
+    return symbol in KNOWN or symbol in IDS_OF_INDICES or symbol.endswith(INDIAN)
+
+
 def _by_form(symbol: str) -> tuple[InstrumentKind, str]:
     if symbol.startswith("^"):
-        return InstrumentKind.INDEX, "INR" if symbol in IDS_OF_INDICES else "USD"
+        is_indian = symbol in IDS_OF_INDICES or symbol.startswith(INDIAN_INDICES)
+        return InstrumentKind.INDEX, "INR" if is_indian else _of_suffix(symbol, without=NO_CURRENCY)
     if symbol.endswith("=X"):
-        return InstrumentKind.CURRENCY, symbol[:-2][-3:]
+        pair = PAIR.fullmatch(symbol)
+        return InstrumentKind.CURRENCY, pair[1] if pair else NO_CURRENCY
     if symbol.endswith("=F"):
         return InstrumentKind.COMMODITY, "USD"
-    pair = re.fullmatch(r"[A-Z0-9]+-(USD|EUR|GBP|INR|JPY)", symbol)
-    if pair is not None:
-        return InstrumentKind.CRYPTO, pair[1]
-    return InstrumentKind.EQUITY, CURRENCY_OF_SUFFIX.get(symbol.rpartition(".")[2] if "." in symbol else "", "USD")
+    coin = COIN.fullmatch(symbol)
+    if coin is not None:
+        return InstrumentKind.CRYPTO, coin[1]
+    return InstrumentKind.EQUITY, _of_suffix(symbol, without="USD")
+
+
+def _of_suffix(symbol: str, *, without: str) -> str:
+    """What is usual on the exchange of the suffix. Shares of the United States have none."""
+    _, dot, suffix = symbol.rpartition(".")
+    return CURRENCY_OF_SUFFIX.get(suffix, NO_CURRENCY) if dot else without
 
 
 def in_path(symbol: str) -> str:
