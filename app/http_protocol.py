@@ -50,6 +50,11 @@ class LeanHttpProtocol(HttpToolsProtocol):
         self._outbox.flush()
         super().shutdown()
 
+    def on_message_begin(self) -> None:
+        """The first byte of a request: nothing else that a client sends ends its idleness."""
+        self._idle_since = None
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """A request: the application's turn, unless another request of this connection is before it."""
         version, scope = self.parser.get_http_version(), self.scope
@@ -101,8 +106,7 @@ class LeanHttpProtocol(HttpToolsProtocol):
             self._look_again(self.timeout_keep_alive)
 
     def _unset_keepalive_if_required(self) -> None:
-        """What uvicorn calls when bytes come. The timer stays, and will see that the connection is not idle."""
-        self._idle_since = None
+        """What uvicorn calls when bytes come. They need be no request: see `on_message_begin`."""
 
     def _look_again(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self._look_if_idle)

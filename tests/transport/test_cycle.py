@@ -1,6 +1,7 @@
 """Our cycle of a request keeps to ASGI and to HTTP where it goes its own way."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -101,24 +102,50 @@ async def test_application_that_breaks_the_protocol_is_told(messages: list[Messa
     assert reason in failures[0]
 
 
-async def test_idle_connection_is_closed_and_a_busy_one_stays():
-    """The timer stays over many requests and looks at the last one."""
+ASKED = GET.replace(b"connection: close\r\n", b"")
+
+
+@asynccontextmanager
+async def keeping_alive(seconds: int) -> AsyncIterator[Server]:
+    """A server that closes idle connections after so long."""
     server = build_server(saying(start(LENGTH_2), body(b"ab"), failures=[]), host="127.0.0.1", port=0)
-    server.config.timeout_keep_alive = 1
-    asked = GET.replace(b"connection: close\r\n", b"")
+    server.config.timeout_keep_alive = seconds
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)
         with anyio.fail_after(PATIENCE):
             while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
                 await anyio.sleep(0.005)
-            async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
-                for _ in range(4):
-                    await stream.send(asked)
-                    assert (await stream.receive()).endswith(b"ab")
-                    await anyio.sleep(0.4)
-                with pytest.raises(anyio.EndOfStream):
-                    await stream.receive()
+            yield server
         server.should_exit = True
+
+
+async def test_idle_connection_is_closed_and_a_busy_one_stays():
+    """The timer stays over many requests and looks at the last one."""
+    async with keeping_alive(1) as server, await anyio.connect_tcp("127.0.0.1", server.port) as stream:
+        for _ in range(4):
+            await stream.send(ASKED)
+            assert (await stream.receive()).endswith(b"ab")
+            await anyio.sleep(0.4)
+        with pytest.raises(anyio.EndOfStream):
+            await stream.receive()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "stray"),
+    [
+        (ASKED, b"\r\n"),
+        (ASKED.replace(b"host: x", b"host: x\r\ncontent-length: 10"), b"x"),
+        (ASKED.replace(b"host: x", b"host: x\r\ntransfer-encoding: chunked"), b"0\r\n"),
+    ],
+)
+async def test_bytes_that_are_no_request_keep_no_connection(request_bytes: bytes, stray: bytes):
+    """An empty line, or a body that the answer did not wait for: the connection is as idle as before."""
+    async with keeping_alive(1) as server, await anyio.connect_tcp("127.0.0.1", server.port) as stream:
+        await stream.send(request_bytes)
+        assert (await stream.receive()).endswith(b"ab")
+        await stream.send(stray)
+        with pytest.raises(anyio.EndOfStream):
+            await stream.receive()
 
 
 def test_every_server_has_our_protocol():
