@@ -28,16 +28,36 @@ class LeanHttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._outbox: Outbox = getattr(self.config, "outbox", None) or Outbox()
         self._idle_since: float | None = None
+        self._is_set_aside = False
+        """Whether the message that is parsed asks for another protocol and is no request, or not yet."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes: parsed, up to a request for WebSocket."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            elif self._is_set_aside:
+                self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._forget_idleness()
         super().connection_lost(exc)
 
-    def eof_received(self) -> None:
-        """The client has nothing more to say. The transport closes itself then, and must have what waits."""
+    def eof_received(self) -> bool:  # type: ignore[override]  # what asyncio allows and uvicorn does not use
+        """The client has nothing more to say: False, and the transport closes itself, unless an answer has to begin.
+
+        A stream that has begun ends: who closes a connection is not told from who only stops sending.
+        """
         self._outbox.flush()
-        super().eof_received()
+        if not self._is_answering() or self.cycle.more_body or self.cycle.response_started:
+            return False
+        self.cycle.keep_alive = False
+        return True
 
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the other protocol, which writes to it by itself."""
@@ -61,7 +81,8 @@ class LeanHttpProtocol(HttpToolsProtocol):
         scope["method"] = self.parser.get_method().decode("ascii")
         if version != "1.1":
             scope["http_version"] = version
-        if self.parser.should_upgrade() and self._should_upgrade():
+        self._is_set_aside = self.parser.should_upgrade() and (scope["method"] != "CONNECT" or self._should_upgrade())
+        if self._is_set_aside:
             return
         path, raw_path, scope["query_string"] = _parts(self.url)
         scope["path"] = self.root_path + path
@@ -83,6 +104,32 @@ class LeanHttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; thrown away if the answer did not wait for it."""
+        if not self._is_set_aside:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of a request, also if it has its answer already."""
+        if not self._is_set_aside:
+            self.cycle.more_body = False
+            self.cycle.set()
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parse the same request again as one that asks for no other protocol, by RFC 9110, 7.8; then `rest`.
+
+        The parser took it that no body follows. https://github.com/MagicStack/httptools: cb_on_headers_complete.
+        """
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b\r\n" % line for line in self.headers if line[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        LeanHttpProtocol.data_received(self, b"".join([*lines, b"\r\n", rest]))
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _is_full(self) -> bool:
         limit = self.limit_concurrency
@@ -106,7 +153,7 @@ class LeanHttpProtocol(HttpToolsProtocol):
             self._look_again(self.timeout_keep_alive)
 
     def _unset_keepalive_if_required(self) -> None:
-        """What uvicorn calls when bytes come. They need be no request: see `on_message_begin`."""
+        """What uvicorn calls when a connection is lost: nothing, `connection_lost` has stopped the timer."""
 
     def _look_again(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self._look_if_idle)

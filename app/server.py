@@ -5,19 +5,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from socket import socket
 from typing import Any
 
-import orjson
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http_protocol import LeanHttpProtocol
 from app.outbox import Outbox
+from app.refusals import LINGER_SECONDS, Refusal
 from app.stall import STALL_SECONDS, StallWatch
 from app.websocket_protocol import DirectWebSocketProtocol
 
@@ -37,9 +36,6 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 """One WebSocket message: as much as an HTTP body."""
 PING_SECONDS = 20.0
 """Between WebSocket pings; a socket whose client has not answered one within as long again is cut."""
-LINGER_SECONDS = 1.0
-"""After a refusal, what the client still sends is thrown away for so long: closing at once would reset the connection,
-and a client in the middle of its headers would never read why."""
 KEEP_ALIVE_SECONDS = 65
 """An idle HTTP connection: longer than the 60 s of common proxies, so that they close first."""
 BACKLOG = 2048
@@ -52,34 +48,22 @@ GRACE_SECONDS = 4
 """Then, for requests still being answered. With the drain and the lifespan's end under 10 s in total."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A request that is refused before the application sees it."""
-
-    status: HTTPStatus
-    code: str
-    message: str
-
-    def response(self) -> bytes:
-        error = {"message": self.message, "extensions": {"code": self.code}}
-        body = orjson.dumps({"errors": [error]})
-        head = b"content-type: application/json; charset=utf-8\r\nconnection: close\r\n"
-        return STATUS_LINE[self.status] + head + b"content-length: %d\r\n\r\n" % len(body) + body
-
-
-MALFORMED = _Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "this is no HTTP/1.1 request")
-URL_TOO_LONG = _Refusal(
+MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "this is no HTTP/1.1 request")
+URL_TOO_LONG = Refusal(
     HTTPStatus.REQUEST_URI_TOO_LONG,
     "URL_TOO_LONG",
     f"the URL is longer than {MAX_URL_BYTES} bytes: send the operation as POST",
 )
-HEADERS_TOO_LARGE = _Refusal(
+HEADERS_TOO_LARGE = Refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "HEADERS_TOO_LARGE",
     f"more than {MAX_HEADERS} headers, or more than {MAX_HEADER_BYTES} bytes of them",
 )
-HEADERS_TOO_SLOW = _Refusal(
+HEADERS_TOO_SLOW = Refusal(
     HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", f"the headers did not arrive within {HEADER_SECONDS:g} s"
+)
+UPGRADE_TOO_SOON = Refusal(
+    HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "an upgrade must wait for the answers to the requests before it"
 )
 
 
@@ -91,6 +75,7 @@ class BoundedHttpProtocol(LeanHttpProtocol):
     """uvicorn's protocol with bounds on URL, headers and the time they take.
 
     A bound is checked as its bytes are parsed; what the parser holds back (an unfinished line) is counted by read.
+    Trailers, which may follow a chunked body, have the bounds of the headers and are not shown to the application.
     """
 
     header_seconds = HEADER_SECONDS
@@ -100,10 +85,12 @@ class BoundedHttpProtocol(LeanHttpProtocol):
         super().__init__(*args, **kwargs)
         self._refusal = MALFORMED
         self._in_head = False
-        self._head_bytes = 0
-        self._held_back = 0
+        self._after_chunk_size = False
+        self._begun = 0
+        self._head_bytes = self._head_lines = self._held_back = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._unsaid: Refusal | None = None
         self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -121,11 +108,13 @@ class BoundedHttpProtocol(LeanHttpProtocol):
         """Bytes: parsed, and counted while they belong to no complete header."""
         if self._refused:
             return
-        began_before = self._in_head
+        begun = self._begun
         super().data_received(data)
-        if not self._in_head or self._refused:
+        if self._refused or not (self._in_head or self._after_chunk_size):
             return
-        self._start_timer()
+        began_before = begun == self._begun
+        if self._in_head or began_before:
+            self._start_timer()
         self._held_back += len(data) if began_before else 0
         if self._held_back > MAX_HEADER_BYTES:
             self._refuse(HEADERS_TOO_LARGE)
@@ -134,7 +123,8 @@ class BoundedHttpProtocol(LeanHttpProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = self._held_back = 0
+        self._begun += 1
+        self._head_bytes = self._head_lines = self._held_back = 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the URL."""
@@ -145,14 +135,16 @@ class BoundedHttpProtocol(LeanHttpProtocol):
             raise _Refused
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A complete header. What uvicorn's own method does, and the bounds."""
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        """A complete header, or a trailer. What uvicorn's own method does for headers, and the bounds for both."""
+        if self._in_head:
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
         self._held_back = 0
         self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
+        self._head_lines += 1
+        if self._head_bytes > MAX_HEADER_BYTES or self._head_lines > MAX_HEADERS:
             self._refusal = HEADERS_TOO_LARGE
             raise _Refused
 
@@ -162,29 +154,65 @@ class BoundedHttpProtocol(LeanHttpProtocol):
         self._stop_timer()
         super().on_headers_complete()
 
+    def on_chunk_header(self) -> None:
+        """The size of a chunk. Bytes that follow and are no body are trailers, behind the chunk of size 0."""
+        self._after_chunk_size = True
+        self._begun += 1
+        self._held_back = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._after_chunk_size = False
+        super().on_body(body)
+
+    def on_chunk_complete(self) -> None:
+        """The end of a chunk's data, or of the trailers."""
+        self._after_chunk_size = False
+        self._stop_timer()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the other protocol, unless it still owes an answer."""
+        if self._is_answering():
+            self._refuse(UPGRADE_TOO_SOON)
+        else:
+            super().handle_websocket_upgrade()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text says less than ours
         """What uvicorn calls when the parser stopped: answer with the reason."""
         self._refuse(self._refusal)
 
-    def _refuse(self, refusal: _Refusal) -> None:
+    def on_response_complete(self) -> None:
+        """An answer is written; behind the last one comes the refusal of what followed."""
+        super().on_response_complete()
+        if self._unsaid is not None and not self._is_answering() and not self.transport.is_closing():
+            self._say(self._unsaid)
+
+    def _refuse(self, refusal: Refusal) -> None:
         self._stop_timer()
         if self.transport.is_closing():
             return
         self._refused = True
+        if self.cycle is not None and self.cycle.more_body:
+            self._outbox.flush()
+            self.transport.close()  # refused is the rest of a request that waits for its body, or has its answer
+        elif self._is_answering():
+            self._unsaid = refusal
+        else:
+            self._say(refusal)
+
+    def _say(self, refusal: Refusal) -> None:
+        self._unsaid = None
         self._outbox.flush()
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()  # our bytes would stand in the middle of another answer
-            return
         self.transport.write(refusal.response())
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:  # type: ignore[override]  # as in LeanHttpProtocol
         """The client has nothing more to say."""
-        if self._refused:
+        if self._refused and self._unsaid is None:
             self.transport.close()
-        super().eof_received()
+        return super().eof_received()
 
     def pause_writing(self) -> None:
         """The connection is full: from now on the client must read."""
@@ -211,7 +239,7 @@ class BoundedHttpProtocol(LeanHttpProtocol):
 
     def _too_slow(self) -> None:
         self._head_timer = None
-        if self._in_head:
+        if self._in_head or self._after_chunk_size:
             self._refuse(HEADERS_TOO_SLOW)
         elif not self.transport.is_closing():
             self.transport.close()  # it never asked anything

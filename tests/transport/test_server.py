@@ -154,6 +154,70 @@ async def test_body_is_not_counted_as_headers(server: Server):
     assert response.count(b"HTTP/1.1 200") == 2
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+
+async def test_trailers_are_read_and_not_believed():
+    """They come when the headers are with the application, which must not see them grow."""
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def headers(request: Request) -> Response:
+        body = await request.body()
+        seen.append(request.headers.raw)
+        return Response(body)
+
+    async with serving(Starlette(routes=[Route("/", headers, methods=["POST"])])) as server:
+        response = await answer(server, CHUNKED + b"0\r\nauthor", b"ization: Bearer x\r\n\r\n")
+
+    assert response.endswith(b"hello")
+    assert [name for name, _ in seen[0]] == [b"host", b"connection", b"transfer-encoding"]
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("line", [b"a" * 4000, b"x: a\r\n" * 700, b"\r\na:" + b"b" * 3000])
+async def test_trailers_have_the_bounds_of_headers(answered: bool, line: bytes):  # noqa: FBT001 - a parameter
+    """One without an end, too many, too large: the connection ends, whether the answer waited for them or not."""
+
+    async def early(request: Request) -> Response:
+        return Response("early" if answered else await request.body())
+
+    async def pour(stream: SocketStream) -> None:
+        while True:
+            await stream.send(line)
+            await anyio.sleep(0.001)
+
+    app = Starlette(routes=[Route("/", early, methods=["POST"])])
+    async with serving(app) as server, await connected(server) as stream:
+        await stream.send(CHUNKED.replace(b"connection: close\r\n", b"") + b"0\r\nx: ")
+        if answered:
+            assert (await stream.receive()).endswith(b"early")
+        with anyio.fail_after(PATIENCE), pytest.raises(anyio.BrokenResourceError):
+            await pour(stream)
+
+
+async def test_trailers_that_take_too_long_end_the_connection():
+    """As headers do; the request has no answer yet, or has it."""
+
+    class Impatient(BoundedHttpProtocol):
+        header_seconds = 0.3
+
+    async with serving(APP, http_protocol=Impatient) as server:
+        assert await answer(server, CHUNKED + b"0\r\n", b"x: a", b"b") == b""
+
+
+async def test_chunk_that_takes_long_is_no_trailer():
+    """A body may come slower than headers: its own time is the application's to measure."""
+
+    class Impatient(BoundedHttpProtocol):
+        header_seconds = 0.3
+
+    async with serving(APP, http_protocol=Impatient) as server, await connected(server) as stream:
+        await stream.send(CHUNKED + b"5\r\n")
+        await anyio.sleep(0.5)
+        await stream.send(b"hello\r\n0\r\n\r\n")
+        assert (await until_closed(stream)).endswith(b"0 10")
+
+
 async def test_slow_headers_are_408():
     """From the first byte; a byte now and then does not help."""
 
