@@ -9,12 +9,12 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
 from app.stall import STALL_SECONDS, StallWatch
+from app.websocket_bounds import BoundedWebSocketProtocol
 
 DIRECT = "websocket.direct"
 """The extension's name in an ASGI scope."""
@@ -36,7 +36,7 @@ HEADER_16 = Struct("!BBH").pack
 HEADER_64 = Struct("!BBQ").pack
 
 
-class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
+class DirectWebSocketProtocol(BoundedWebSocketProtocol):
     """One connection.
 
     `try_send` is not buffered beyond the transport's HIGH_WATER_BYTES and one frame, never waits, and says no to a
@@ -48,7 +48,6 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._full = False
         self._waiting: list[Callable[[], None]] = []
         self._stall = StallWatch(self.loop, self._cut, seconds=self.stall_seconds)
 
@@ -75,13 +74,11 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         """The socket is full: from now on it must read within STALL_SECONDS."""
         super().pause_writing()
-        self._full = True
         self._stall.begin(self.transport)
 
     def resume_writing(self) -> None:
         """The socket takes more."""
         super().resume_writing()
-        self._full = False
         self._stall.end()
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
