@@ -15,24 +15,28 @@ import orjson
 from app.domain.quotes import Quote
 from schema.execution.chunks import ItemWriter
 
-MAX_QUOTES = 20_000
-"""Quotes that are kept, of all selections together: each takes about a KB with its text. Beyond it all are forgotten,
-and each is written once more."""
+MAX_BYTES = 20_000_000
+"""What is kept, of all selections together: some 20,000 quotes of a dozen fields. Beyond it all are forgotten, and each
+is written once more."""
+OVERHEAD = 600
+"""Bytes that are kept with a text, or with a selection: the quote, its numbers, and their places."""
 
-_Kept = tuple[Quote, orjson.Fragment]
+_Kept = tuple[Quote, orjson.Fragment, int]
+"""A quote, its text, and the bytes of both."""
 NONE_YET: Mapping[str, _Kept] = MappingProxyType({})
 
 
 class EncodedQuotes:
-    """The text of the newest quote of each instrument, by selection. Bounded; belongs to one event loop."""
+    """The text of the newest quote of each instrument, by selection. Bounded in bytes; belongs to one event loop."""
 
-    def __init__(self, most: int = MAX_QUOTES) -> None:
+    def __init__(self, most: int = MAX_BYTES) -> None:
         self._most = most
         self._kept: dict[str, dict[str, _Kept]] = {}
-        self._count = 0
+        self.size = 0
+        """Bytes that are kept."""
 
     def __len__(self) -> int:
-        return self._count
+        return sum(map(len, self._kept.values()))
 
     def rows(self, quotes: Sequence[Any], writer: ItemWriter) -> list[object]:
         """A fragment for each quote. Raises for what is no quote, and for what the writer raises for."""
@@ -43,11 +47,20 @@ class EncodedQuotes:
         ]
 
     def _write(self, quote: Quote, writer: ItemWriter) -> orjson.Fragment:
-        fragment = orjson.Fragment(orjson.dumps(writer.one(quote, ())))
-        if self._count >= self._most:
+        text = orjson.dumps(writer.one(quote, ()))
+        fragment, size = orjson.Fragment(text), OVERHEAD + len(text)
+        kept = self._kept.get(writer.key)
+        before = None if kept is None else kept.get(quote.id)
+        more = size - before[2] if before else size
+        if kept is None:
+            more += OVERHEAD + len(writer.key)
+        if self.size + more > self._most:
             self._kept.clear()
-            self._count = 0
-        kept = self._kept.setdefault(writer.key, {})
-        self._count += quote.id not in kept
-        kept[quote.id] = quote, fragment
+            self.size, kept, more = 0, None, size + OVERHEAD + len(writer.key)
+            if more > self._most:
+                return fragment
+        if kept is None:
+            kept = self._kept[writer.key] = {}
+        kept[quote.id] = quote, fragment, size
+        self.size += more
         return fragment
