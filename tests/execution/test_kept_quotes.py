@@ -28,7 +28,7 @@ class CountingWriter:
         self.written += 1
         if item.last_price < 0:
             raise LookupError
-        return {"key": self.key, "id": item.id, "lastPrice": item.last_price, "filler": self._filler}
+        return {"key": self.key[-1], "id": item.id, "lastPrice": item.last_price, "filler": self._filler}
 
 
 def read(rows: Sequence[object]) -> list[dict[str, object]]:

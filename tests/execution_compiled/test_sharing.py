@@ -1,18 +1,22 @@
 """What is shared and what is bounded: selections by what they select, memory, a list's one instant."""
 
+import gc
 import traceback
+import tracemalloc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 from graphql import GraphQLObjectType, get_named_type
-from graphql.execution.collect_fields import collect_fields
+from graphql.execution.collect_fields import FieldDetailsList, collect_fields
 
 from app.domain.errors import UnknownInstrument
-from schema.execution.compiled.library import MAX_ROOM, WORTH, Library
+from schema.execution.compiled.library import ENTRY_BYTES, MAX_BYTES, WORTH, Library
 from schema.execution.compiled.planning import MAX_ENTRIES
 from schema.execution.compiled.selection import Selection
+from schema.execution.executor import OperationExecutor
 from tests.execution_compiled.test_compiles import executed_fields
 from tests.execution_compiled.world import NOW, SCHEMA, Case, Thing, compiled_for, context
 
@@ -26,15 +30,27 @@ def things(name: str, count: int) -> list[Thing]:
     return [Thing(kind, str(seed), 0.0) for seed in range(count)]
 
 
-def selection(query: str, library: Library, **flags: bool) -> Selection | None:
-    """What the first root field of a query compiles to."""
+def asked(query: str, library: Library, **flags: bool) -> tuple[OperationExecutor, GraphQLObjectType, FieldDetailsList]:
+    """What asks for the first root field of a query, its type and its nodes."""
     executor = Case(query, flags).executor(compiled_for(query, library))
     root = SCHEMA.query_type
     assert root
     fields = collect_fields(SCHEMA, executor.fragments, executor.variable_values, root, executor.operation)
     group = next(iter(fields.grouped_field_set.values()))
     kind = get_named_type(root.fields[group[0].node.name.value].type)
+    assert isinstance(kind, GraphQLObjectType)
+    return executor, kind, group
+
+
+def selection(query: str, library: Library, **flags: bool) -> Selection | None:
+    """What the first root field of a query compiles to."""
+    executor, kind, group = asked(query, library, **flags)
     return executor.compiled_for(kind, group, WORTH)
+
+
+def aliased(prefix: str, length: int) -> str:
+    """Thirty fields under names of some length."""
+    return " ".join(f"{prefix}_{number}{'x' * length}: lastPrice" for number in range(30))
 
 
 def test_documents_that_select_the_same_share_the_function() -> None:
@@ -120,10 +136,78 @@ def test_a_full_library_forgets_and_goes_on() -> None:
     compiled = compiled_for(query, library)
     case = Case(query, {})
     before = case.answer(compiled)
-    library.take(MAX_ROOM)
+    library.take(MAX_BYTES)
     assert len(library) == 0
     assert executed_fields(case.executor(compiled)) == {"Root.allCandle": 1}
     assert case.answer(compiled) == before
+
+
+@pytest.mark.parametrize("length", [1, 80])
+def test_whatever_documents_come_a_library_remembers_so_many_bytes(length: int) -> None:
+    """Long names of fields count by their length; what was compiled last is there."""
+    most = 400_000
+    library = Library(worth=1, most=most)
+    documents = [f"{{ allQuote {{ {aliased(f'a{number}', length)} }} }}" for number in range(40)]
+    held: list[int] = []
+    for query in documents:
+        found = selection(query, library)
+        assert found is not None
+        held.append(len(library))
+        assert len(library) * found.memory <= library.size <= most
+        assert selection(query, library) is found
+    assert max(held) > 1
+    assert held.count(1) > 1, "it forgot again and again"
+
+
+def test_a_document_that_is_asked_in_many_ways_is_bounded_too() -> None:
+    """Each set of conditions is remembered by itself, also where nothing can be compiled."""
+    library = Library(worth=1, most=30_000)
+    names = [f"p{number}" for number in range(8)]
+    declared = ", ".join(f"${name}: Boolean!" for name in names)
+    fields = " ".join(f"a{name}: id @include(if: ${name})" for name in names)
+    query = f"query ({declared}) {{ allQuote {{ id {fields} }} }}"
+    compiled = compiled_for(query, library)
+    for number in range(256):
+        flags = {name: bool(number >> bit & 1) for bit, name in enumerate(names)}
+        case = Case(query, flags)
+        case.answer(compiled)
+        assert library.size <= 30_000
+        assert len(compiled._known) * ENTRY_BYTES <= library.size
+
+
+def test_what_is_forgotten_is_freed_without_the_cyclic_collector() -> None:
+    """Which comes rarely: once in a million objects (`app.domain.garbage`)."""
+    library = Library(worth=1)
+    found = selection("{ allQuote { id depth { bids { price } } } }", library)
+    assert found is not None
+    function = weakref.ref(found.one)
+    gc.disable()
+    try:
+        del found
+        assert function() is not None
+        library.take(MAX_BYTES)
+        assert function() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("length", [1, 80])
+def test_a_selection_knows_what_it_takes(length: int) -> None:
+    """Within a fifth of what Python allocates for it."""
+    library = Library(worth=1)
+    assert selection(f"{{ allQuote {{ {aliased('a', length)} }} }}", library) is not None
+    executor, kind, group = asked(f"{{ allQuote {{ {aliased('b', length)} }} }}", library)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        found = executor.compiled_for(kind, group, WORTH)
+        del executor, kind, group
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert 0.8 < found.memory / taken < 1.2
 
 
 def test_a_traceback_shows_the_generated_line() -> None:

@@ -28,9 +28,11 @@ from schema.execution.compiled.selection import Selection
 from schema.execution.compiled.values import PlainClasses
 from schema.execution.kept_quotes import EncodedQuotes
 
-MAX_ROOM = 60_000
-"""What is remembered, in compiled fields of some 600 bytes. When it is full all is forgotten: writing the selections
-of a whole front end anew takes some 50 ms."""
+MAX_BYTES = 32_000_000
+"""What is remembered, as `Selection.memory` counts it: some 3,000 selections of a dozen fields. When it is full all is
+forgotten: writing the selections of a whole front end anew takes some 50 ms."""
+ENTRY_BYTES, KEY_BYTES = 250, 40
+"""What a document's entry takes, and each part of its key."""
 
 WORTH = 8
 """Objects from which a selection is compiled: its 0.3 ms are what ordinary execution spends on a dozen objects."""
@@ -44,8 +46,8 @@ Known: TypeAlias = "Selection | int | None"
 class Library:
     """The compiled selections of a schema. Bounded; belongs to one event loop."""
 
-    def __init__(self, worth: int = WORTH) -> None:
-        """`worth` is the number of objects from which a selection is compiled."""
+    def __init__(self, worth: int = WORTH, most: int = MAX_BYTES) -> None:
+        """`worth` is the number of objects from which a selection is compiled; `most` bytes are remembered."""
         self.worth = worth
         self._forms = Forms()
         self._plain = PlainClasses()
@@ -53,7 +55,9 @@ class Library:
         self._quotes = EncodedQuotes()
         self._selections: dict[str, Selection] = {}
         self._documents: weakref.WeakSet[DocumentSelections] = weakref.WeakSet()
-        self._room = MAX_ROOM
+        self._most = most
+        self.size = 0
+        """Bytes that are remembered."""
 
     def __len__(self) -> int:
         return len(self._selections)
@@ -70,15 +74,15 @@ class Library:
         if known is None:
             below = {nested.key: self.selection(nested) for nested in records_below(record)}
             known = Selection(record, self._forms, self._plain, below, self._chunks, self._quotes)
+            self.take(known.memory)
             self._selections[record.key] = known
-            self.take(len(record.fields))
         return known
 
-    def take(self, room: int) -> None:
-        """Count something that was remembered; with no room left everything is forgotten."""
-        self._room -= room
-        if self._room < 0:
-            self._room = MAX_ROOM
+    def take(self, size: int) -> None:
+        """Count what is about to be remembered; with no room left for it everything else is forgotten."""
+        self.size += size
+        if self.size > self._most:
+            self.size = size
             self._selections.clear()
             for document in self._documents:
                 document.forget()
@@ -130,7 +134,7 @@ class DocumentSelections:
     def _learn(
         self, key: Key, objects: int, planner: Planner, record_type: GraphQLObjectType, group: FieldDetailsList
     ) -> Selection | None:
-        self._library.take(1)
+        self._library.take(ENTRY_BYTES + KEY_BYTES * len(key))
         if objects < self._library.worth:
             self._known[key] = objects
             return None
