@@ -61,6 +61,8 @@ def shown(outcome: VariableValues | list[GraphQLError]) -> object:
 @example(['ID = "a"'], [(True, None)])
 @example(["[Int!] = 3"], [])
 @example(["Boolean!"], [(True, 1)])
+@example(["Int"], [(True, True)])
+@example(["[Int!]"], [(True, [1, False])])
 def test_plan_says_what_graphql_core_says(kinds: list[str], given_values: list[tuple[bool, Any]]) -> None:
     """The same values, or the same errors, for every type and every JSON value."""
     declared = ", ".join(f"$v{number}: {kind}" for number, kind in enumerate(kinds))

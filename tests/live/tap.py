@@ -148,12 +148,16 @@ class Client:
         self.texts: list[bytes] = []
         self.full = False
         self.last: Result | None = None
+        self.on_write: list[Callable[[], object]] = []
+        """What else happens while it is written to."""
         self._waiting: list[Callable[[], None]] = []
 
     def write(self, encoded: bytes) -> bool:
         """Take it, unless full."""
         if self.full:
             return False
+        for happens in self.on_write:
+            happens()
         self.texts.append(encoded)
         self.messages.append(orjson.loads(encoded))
         return True

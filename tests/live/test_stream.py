@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.domain.errors import SourceError
+from schema.live.stream import BURST
 from tests.live.conftest import staged
 from tests.live.tap import NUMBERS, Number, TapContext, settle
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -146,6 +147,38 @@ async def test_members_behind_by_the_same_are_executed_together() -> None:
 
         assert stage.tap.executed == 100
         assert all(member.client.told == [(1, 1), (99, 98)] for member in slow)
+
+
+async def test_second_slow_member_gets_what_came_after_the_first_had_drained() -> None:
+    """Both were behind by the same, which was executed for the first; then there was more."""
+    async with staged() as stage:
+        first, second = stage.join(), stage.join()
+        await stage.tell(Number(1))
+        first.client.full = second.client.full = True
+        await stage.tell(Number(2))
+        first.client.drain()
+        await stage.tell(Number(3))
+        assert first.client.told == [(1, 1), (2, 1), (3, 1)]
+        second.client.drain()
+        await settle()
+        assert second.client.told == [(1, 1), (3, 2)]
+
+
+async def test_member_that_leaves_while_the_others_are_told_is_not_written_to() -> None:
+    """A thousand are told in several turns of the loop, and between two of them anybody may go."""
+    async with staged() as stage:
+        members = [stage.join() for _ in range(BURST + 2)]
+        await stage.tell(Number(1))
+        leaving, full = members[-2:]
+        full.client.full = True
+        for member in (leaving, full):
+            members[0].client.on_write.append(member.task.cancel)
+        await stage.tell(Number(2))
+
+        assert members[-3].client.told == [(1, 1), (2, 1)]
+        assert leaving.client.told == [(1, 1)]
+        assert stage.live.members == BURST
+        assert stage.live.pending == 0
 
 
 async def test_execution_that_waits_keeps_the_order() -> None:
