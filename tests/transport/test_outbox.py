@@ -1,6 +1,7 @@
 """Answers leave together at the end of a turn, and what must not wait for it does not."""
 
 import asyncio
+from typing import cast
 
 import anyio
 import pytest
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.outbox import MAX_ANSWERS, MAX_BYTES, Outbox
-from app.server import Server
+from app.server import BoundedHttpProtocol, Server, build_server
 from tests.support.serving import serving
 
 ONE = b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -32,6 +33,13 @@ class Written(asyncio.WriteTransport):
     def is_closing(self) -> bool:
         """As it was set."""
         return self.closing
+
+    def close(self) -> None:
+        """Nothing is written after it."""
+        self.closing = True
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Whoever it is, what is written comes here."""
 
 
 async def test_answers_are_written_when_the_turn_ends():
@@ -123,3 +131,43 @@ async def test_connections_do_not_mix(server: Server):
     async with anyio.create_task_group() as tasks:
         for number in range(1, 2 * MAX_ANSWERS):
             tasks.start_soon(ask, number)
+
+
+async def with_one_answer_waiting() -> tuple[BoundedHttpProtocol, Written]:
+    """A connection in the middle of a turn: its request is answered, and the answer waits in the outbox."""
+    server = build_server(Starlette(routes=[Route("/{text}", _echo)]), host="127.0.0.1", port=0)
+    server.config.load()
+    protocol, transport = BoundedHttpProtocol(server.config, server.server_state, {}), Written([])
+    protocol.connection_made(cast("asyncio.Transport", transport))  # as much of one as it uses
+    protocol.data_received(ONE % 1)
+    while not protocol._outbox._waiting:  # noqa: ASYNC110 - turn by turn, since it waits for one alone
+        await asyncio.sleep(0)
+    assert transport.kept == []
+    return protocol, transport
+
+
+async def test_client_that_has_said_all_gets_what_waits():
+    """It closes its side in the turn of its answer; the transport closes itself then."""
+    protocol, transport = await with_one_answer_waiting()
+    protocol.eof_received()
+    transport.close()
+    assert bodies(b"".join(transport.kept)) == [b"1"]
+    protocol.connection_lost(None)
+
+
+async def test_client_gets_what_waits_when_the_server_stops():
+    """The connection is closed in the turn of its answer."""
+    protocol, transport = await with_one_answer_waiting()
+    protocol.shutdown()
+    assert transport.closing
+    assert bodies(b"".join(transport.kept)) == [b"1"]
+    protocol.connection_lost(None)
+
+
+async def test_websocket_is_answered_after_what_waits():
+    """Here it is refused, at once: there is no key."""
+    protocol, transport = await with_one_answer_waiting()
+    protocol.data_received(b"GET /2 HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+    first, *rest = transport.kept
+    assert bodies(first) == [b"1"]
+    assert b"".join(rest).startswith(b"HTTP/1.1 400 Bad Request")
