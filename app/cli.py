@@ -128,11 +128,11 @@ def backfill(
 ) -> None:
     """Fetch and store candles, with a progress bar. What is stored already is not fetched again.
 
-    Works beside a running service on the same database, within Kite's limit
-    of requests, and uses the login that the service has. Without KITE_API_KEY
-    it takes the sandbox of a `kite-services run` with the same DATA_DIR.
+    Where a service runs with the same DATA_DIR, the service does it, as a job
+    behind its users' queries; with ADMIN_TOKEN if it has one. Else it is done
+    here, from the source of the settings, with the login that is stored.
 
-    Ctrl-C ends it; what came is stored, and the same command goes on from
+    Ctrl-C ends either; what came is stored, and the same command goes on from
     there.
     """
     from app.commands.backfill import backfill as fill
@@ -160,8 +160,8 @@ def candles(  # noqa: PLR0913 # the options of a command
 ) -> None:
     """Show or export the candles of one instrument.
 
-    What is stored is not fetched again, and what is fetched is stored. Needs
-    the same source and login as `backfill`.
+    What is stored is not fetched again, and what is fetched is stored. Asks
+    the service that runs with the same DATA_DIR, or else the source itself.
 
     If some bars could not be had, the others are written all the same, and
     the command ends with code 1 and the reason on stderr.

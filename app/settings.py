@@ -162,9 +162,14 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Address under which browsers reach the service, without a slash at the end."""
+        return self.public_url.rstrip("/") or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Address under which this machine reaches the service, whatever its public one is."""
         host = EVERY_ADDRESS.get(self.service_host, self.service_host)
         host = f"[{host}]" if ":" in host else host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.service_port}"
+        return f"http://{host}:{self.service_port}"
 
     @property
     def login_link(self) -> str:

@@ -5,11 +5,11 @@ and with one Kite key both would spend the whole of its request budget and its t
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.commands.locks import take_lock
 from app.commands.start import refuse
 from app.settings import Settings
 
@@ -23,7 +23,7 @@ def alone_on_data(settings: Settings) -> Iterator[None]:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     holder = os.open(settings.data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not _locked(holder):
+        if not take_lock(holder):
             refuse(
                 f"another service runs on DATA_DIR={settings.data_dir}: two on one database would do every job twice. "
                 "Stop it, or give this one a DATA_DIR, a DATABASE_URL and a KITE_API_KEY of its own"
@@ -31,16 +31,3 @@ def alone_on_data(settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.close(holder)
-
-
-def _locked(holder: int) -> bool:
-    """Take the lock; False if somebody has it. Systems without such locks let everyone in."""
-    if sys.platform == "win32":
-        return True
-    import fcntl  # noqa: PLC0415 -- there is none on Windows
-
-    try:
-        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

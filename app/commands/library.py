@@ -15,7 +15,7 @@ from app.clock import SystemClock
 from app.domain.errors import LoginRequired, MarketDataError
 from app.joining import join_history, join_instruments, kite_config, load_configured_calendar, yahoo_config
 from app.parts import Store
-from app.ports import Clock
+from app.ports import Clock, JobStore
 from app.providers.kite.adapter import Kite, build_kite
 from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.redaction import Secrets
@@ -25,6 +25,7 @@ from app.services.instruments.service import InstrumentService
 from app.services.phases import PhaseService
 from app.settings import Settings
 from app.sources import join_sources
+from app.store.jobs import SqlJobStore
 from app.store.sessions import SqlSessionStore
 
 T = TypeVar("T")
@@ -37,12 +38,17 @@ class Library:
     instruments: InstrumentService
     history: RoutedHistory
     clock: Clock
+    jobs: JobStore
+    """What jobs the service had."""
 
 
-async def with_library(settings: Settings, secrets: Secrets, work: Callable[[Library], Awaitable[T]]) -> T:
+async def with_library(
+    settings: Settings, secrets: Secrets, work: Callable[[Library], Awaitable[T]], *, offline: bool = False
+) -> T:
     """What the work returns. The master is there and of today; the session is the one that the service saved.
 
-    Raises MarketDataError, of the work or of a master that could not be had.
+    `offline`: no source will be asked, so the master may be older, and there is no session. Raises MarketDataError, of
+    the work or of a master that could not be had.
     """
     clock = SystemClock()
     async with open_store(settings, clock) as store:
@@ -50,12 +56,12 @@ async def with_library(settings: Settings, secrets: Secrets, work: Callable[[Lib
         kite = await to_thread.run_sync(lambda: build_kite(kite_config(settings), clock=clock))
         yahoo = build_yahoo(yahoo_config(settings), clock=clock) if settings.has_yahoo else None
         try:
-            grant = await SqlSessionStore(store.database, store.sealer, clock).load()
+            grant = None if offline else await SqlSessionStore(store.database, store.sealer, clock).load()
             secrets.add(grant.access_token if grant else None)
             kite.tokens.replace(grant.access_token if grant else None)
             library = await to_thread.run_sync(_join, settings, store, kite, yahoo, clock)
             await library.instruments.load()
-            if library.instruments.status.stale and settings.kite_api_key:
+            if library.instruments.status.stale and settings.kite_api_key and not offline:
                 await library.instruments.sync()
             return await _work_beside(library, work)
         finally:
@@ -78,7 +84,8 @@ def _join(settings: Settings, store: Store, kite: Kite, yahoo: Yahoo | None, clo
     sources = join_sources(
         settings, kite=kite, kite_ticks=None, yahoo=yahoo, yahoo_ticks=None, clock=clock, on_change=_unseen
     )
-    return Library(instruments, join_history(store, sources, phases, clock), clock)
+    history = join_history(store, sources, phases, clock)
+    return Library(instruments, history, clock, SqlJobStore(store.database, clock))
 
 
 def _unseen() -> None:

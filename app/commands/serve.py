@@ -5,6 +5,7 @@ import typer
 
 from app.commands.alone import alone_on_data
 from app.commands.ports import port_fault
+from app.commands.running import told_to_others
 from app.commands.serving import Service, listen, prepare, until_signal
 from app.commands.start import FAILED, load_settings, refuse, start_logs
 from app.main import create_app
@@ -17,7 +18,7 @@ def serve() -> None:
     if fault := port_fault(settings.service_host, settings.service_port, "SERVICE_PORT"):
         refuse(fault)
     prepare(settings)
-    with alone_on_data(settings):
+    with alone_on_data(settings), told_to_others(settings):
         service = Service(settings, create_app(settings, secrets=secrets), listen(settings))
         ended_well = anyio.run(until_signal, service.run, service.stop, backend_options={"use_uvloop": True})
     if not ended_well:

@@ -1,6 +1,7 @@
 """`kite-services sync`: fetch the instrument master now, and say what changed.
 
-For a service that does not run; one that does syncs by itself each morning, and loads this master when it starts.
+Where a service runs, it is the service that does it, and takes the master into use at once; else it is done in this
+process, and the service loads it when it starts.
 """
 
 import anyio
@@ -9,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.clock import SystemClock
-from app.commands.running import require_source
+from app.commands.asking import JOB
+from app.commands.following import Order, finish, follow_order
+from app.commands.running import require_source, service_beside
 from app.commands.serving import prepare
 from app.commands.start import FAILED, load_settings, refuse, start_logs
 from app.domain.errors import MarketDataError
@@ -22,11 +25,17 @@ from app.settings import Settings
 from app.store.instruments import SqlInstrumentStore
 from app.store.sessions import SqlSessionStore
 
+ORDER = Order(f"mutation {{ syncInstruments {{ {JOB} }} }}", {}, "syncInstruments", "instruments")
+
 
 def sync() -> None:
     """Returns when the master is stored; else the command ends with the reason and code 1."""
     settings = load_settings()
     start_logs(settings.model_copy(update={"log_level": "WARNING"}), interactive=True)
+    beside = service_beside(settings)
+    if beside is not None:
+        finish(anyio.run(follow_order, beside, ORDER))
+        return
     settings = require_source(settings)
     prepare(settings)
     console = Console()

@@ -4,13 +4,16 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
 import typer
 
-from app.commands.running import NOTE, led_by_run, require_source, told_to_others
+from app.commands.running import NOTE, led_by_run, require_source, service_beside, told_to_others
 from app.settings import Settings
 
 
@@ -19,6 +22,29 @@ def listener() -> Iterator[socket.socket]:
     """Somebody who accepts connections, as a sandbox does."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
+
+
+class Live(BaseHTTPRequestHandler):
+    """Says that it lives."""
+
+    def do_GET(self) -> None:
+        """The whole answer."""
+        self.send_response(200 if self.path == "/health/live" else 404)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nobody wants to know."""
+
+
+@pytest.fixture
+def alive() -> Iterator[str]:
+    """The address of something that lives as a service does."""
+    with HTTPServer(("127.0.0.1", 0), Live) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def led(folder: Path, listener: socket.socket) -> Settings:
@@ -81,6 +107,49 @@ def test_a_note_of_a_run_that_was_killed_leads_nowhere(
     assert "there is no source: start `kite-services run`" in capsys.readouterr().err
 
 
+def test_the_note_of_who_was_killed_is_none(tmp_path: Path, listener: socket.socket) -> None:
+    """Also where somebody has its port by now: the lock on the note ended with its writer."""
+    service = led(tmp_path, listener)
+    mine = Settings(data_dir=service.data_dir)
+    path = service.data_dir / NOTE
+    with told_to_others(service):
+        left = path.read_bytes()
+    path.write_bytes(left)
+    assert led_by_run(mine) is mine
+
+
+def test_a_service_is_found_by_commands_with_the_same_sources(
+    tmp_path: Path, listener: socket.socket, alive: str
+) -> None:
+    """Those that say nothing have its own; who names others means others."""
+    service = led(tmp_path, listener).model_copy(update={"service_port": urlsplit(alive).port})
+    folder = service.data_dir
+    with told_to_others(service):
+        found = service_beside(Settings(data_dir=folder))
+        assert found is not None
+        assert (found.url, found.settings.kite_api_key) == (alive, "sandboxkey")
+        assert service_beside(Settings(data_dir=folder, kite_api_key="sandboxkey")) is not None
+        assert service_beside(Settings(data_dir=folder, kite_api_key="mine")) is None
+        assert service_beside(Settings(data_dir=folder, kite_api_url="http://127.0.0.1:1")) is None
+        assert service_beside(Settings(data_dir=tmp_path)) is None
+
+
+def test_what_does_not_live_is_no_service(tmp_path: Path, listener: socket.socket, alive: str) -> None:
+    """One that starts, or is on another machine: ADMIN_TOKEN goes to this one alone."""
+    service = led(tmp_path, listener)
+    mine = Settings(data_dir=service.data_dir)
+    with told_to_others(service):
+        assert service_beside(mine) is None
+        path = service.data_dir / NOTE
+        for url in (
+            alive.replace("127.0.0.1", "192.0.2.1"),
+            alive.replace("127.0.0.1", "localhost.example"),
+            "http://",
+        ):
+            path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"service_url": url}))
+            assert service_beside(mine) is None
+
+
 def test_the_later_of_two_runs_is_found(tmp_path: Path, listener: socket.socket) -> None:
     """And its note stays when the earlier one ends."""
     earlier = led(tmp_path, listener)
@@ -99,10 +168,11 @@ def test_the_later_of_two_runs_is_found(tmp_path: Path, listener: socket.socket)
 )
 def test_a_note_that_makes_no_sense_is_none(tmp_path: Path, note: bytes) -> None:
     """Whatever a full disk left there."""
-    (tmp_path / NOTE).parent.mkdir()
-    (tmp_path / NOTE).write_bytes(note)
     mine = Settings(data_dir=tmp_path)
-    assert led_by_run(mine) is mine
+    with told_to_others(mine):
+        (tmp_path / NOTE).write_bytes(note)
+        assert led_by_run(mine) is mine
+        assert service_beside(mine) is None
 
 
 def test_a_note_never_leads_to_another_machine(tmp_path: Path, listener: socket.socket) -> None:

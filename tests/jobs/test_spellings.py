@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from app.commands.backfill import LONGEST_SHUT, Stored, closing_table, joined
 from app.commands.candle_texts import COLUMNS, candle_table, csv_text, json_text
+from app.commands.closing import LONGEST_SHUT, Stored, closing_table, joined
 from app.commands.spellings import INTERVALS, SPELLINGS, parse_instant, parse_interval
 from app.domain.candles import Candle, CandleRange, CandleSeries, CandleState, Interval, SourceShare
 from app.domain.provenance import DataSource
