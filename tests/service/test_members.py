@@ -1,12 +1,14 @@
 """Members of indices as the service tells them: of a day, in the order of lists that another process imports."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 
 from app.domain.constituents import Membership
+from app.domain.time import ist_date
 from app.runtime import open_store
 from app.services.index_members import REMEMBERED_SECONDS, IndexMembers
 from app.store.index_members import SqlMembershipStore
@@ -67,14 +69,13 @@ async def test_an_imported_list_is_what_breadth_and_movers_are_made_of(tmp_path:
         assert old["breadth"]["constituentsAsOf"] == "2025-09-30"
 
         shares = ["NSE:INFY", "NSE:TCS", "NSE:WIPRO", "NSE:SBIN"]
-        await imported(service, sandbox, MEDIA, date(2026, 11, 1), [*shares, "NSE:GONE"])
-        await imported(service, sandbox, NIFTY, date(2026, 11, 2), shares)
-        with anyio.fail_after(PATIENCE):  # the shift made every price old
-            while alarms(context := (await service.ask(VIEW, index=MEDIA))["data"]["marketContext"]):  # noqa: ASYNC110 - seen from outside
-                await anyio.sleep(0.1)
+        today = ist_date(sandbox.clock.now())
+        of_media, of_nifty = today - timedelta(days=21), today - timedelta(days=20)
+        await imported(service, sandbox, MEDIA, of_media, [*shares, "NSE:GONE"])
+        await imported(service, sandbox, NIFTY, of_nifty, shares)
+        context = await until_priced(service, MEDIA, unpriced=1)
         breadth = context["breadth"]
-        assert (breadth["index"]["id"], breadth["constituentsAsOf"]) == (MEDIA, "2026-11-01")
-        assert breadth["unpriced"] == 1
+        assert (breadth["index"]["id"], breadth["constituentsAsOf"]) == (MEDIA, of_media.isoformat())
         assert breadth["advances"] + breadth["declines"] + breadth["unchanged"] == 4
         moved = context["movers"]
         assert {quote["id"] for quote in moved["gainers"] + moved["losers"]} <= set(shares)
@@ -82,10 +83,23 @@ async def test_an_imported_list_is_what_breadth_and_movers_are_made_of(tmp_path:
         assert len(turnovers) == 4
         assert turnovers == sorted(turnovers, reverse=True)
 
-        nifty = (await service.ask(VIEW, index=NIFTY))["data"]["marketContext"]["breadth"]
-        assert (nifty["constituentsAsOf"], nifty["unpriced"]) == ("2026-11-02", 0)
+        nifty = (await until_priced(service, NIFTY, unpriced=0))["breadth"]
+        assert nifty["constituentsAsOf"] == of_nifty.isoformat()
 
 
-def alarms(context: dict[str, list[dict[str, str]]]) -> set[str]:
+async def until_priced(service: RunningService, index: str, *, unpriced: int) -> dict[str, Any]:
+    """The first context without an alarm in which so many members have no price of the newest day.
+
+    A shift makes every price old, and after midnight in India the members trade one after the other.
+    """
+    with anyio.fail_after(PATIENCE):
+        while True:
+            context = (await service.ask(VIEW, index=index))["data"]["marketContext"]
+            if not alarms(context) and context["breadth"]["unpriced"] == unpriced:
+                return dict(context)
+            await anyio.sleep(0.1)
+
+
+def alarms(context: Mapping[str, Any]) -> set[str]:
     """What is missing but prices and bars that are on their way."""
     return {each["input"] for each in context["missing"] if not each["input"].endswith("day bars")}
