@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http_cycle import Cycle
@@ -107,8 +107,13 @@ class LeanHttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body; thrown away if the answer did not wait for it."""
-        if not self._is_set_aside:
-            super().on_body(body)
+        cycle = self.cycle
+        if self._is_set_aside or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.set()
 
     def on_message_complete(self) -> None:
         """The end of a request, also if it has its answer already."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from schema.execution.records import Formatted
+from schema.transport.decode import Undecodable, decode
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -66,10 +67,9 @@ Message = ConnectionInit | Ping | Pong | Subscribe | Complete
 def parse_message(text: str) -> Message:
     """The message in a text frame. Raises InvalidMessage."""
     try:
-        raw = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        msg = "a message must be JSON"
-        raise InvalidMessage(msg) from None
+        raw = decode(text)
+    except Undecodable as error:
+        raise InvalidMessage(f"the message {error}") from None
     if not isinstance(raw, dict):
         msg = "a message must be a JSON object"
         raise InvalidMessage(msg)

@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.types import Receive
 
 from schema.execution.failures import formatted
 from schema.execution.records import GraphQLRequest
+from schema.transport.decode import Undecodable, decode
 from schema.transport.patience import within
 
 PLAIN_JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=UTF-8"})
@@ -123,9 +123,9 @@ async def _read(receive: Receive, max_bytes: int) -> bytes:
 def parse_body(body: bytes, *, transport: str, request_id: str) -> GraphQLRequest:
     """The request in a JSON body. Raises RequestRefused."""
     try:
-        parameters = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"the body is no JSON: {error.msg}") from None
+        parameters = decode(body)
+    except Undecodable as error:
+        raise bad_request(f"the body {error}") from None
     if isinstance(parameters, list):
         msg = "batches are not supported: send one operation per request, and as many fields as you need"
         raise bad_request(msg)
@@ -154,9 +154,9 @@ def _json_parameter(name: str, text: str) -> object:
     if not text:
         return None
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"{name} is no JSON: {error.msg}") from None
+        return decode(text)
+    except Undecodable as error:
+        raise bad_request(f"{name} {error}") from None
 
 
 def parse_parameters(parameters: Mapping[str, Any], *, transport: str, request_id: str) -> GraphQLRequest:

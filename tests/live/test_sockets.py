@@ -246,6 +246,22 @@ async def test_stopping_tells_members_to_come_back(service: Service) -> None:
         await until(lambda: service.tap.closed == ["n"])
 
 
+async def test_subscription_with_endless_extensions_is_refused(service: Service) -> None:
+    """What a stream's key could not be made of: 400 or 4400, and nothing of ours in the log."""
+    body = b'{"query":"subscription{numbers{sequence}}","extensions":' + b'{"a":' * 300 + b"1" + b"}" * 301
+    headers = {"accept": "text/event-stream", "content-type": "application/json"}
+    with capture_logs() as logs:
+        response = await service.client.post("/graphql", content=body, headers=headers)
+        async with service.socket() as socket:
+            await socket.send('{"type":"subscribe","id":"a","payload":' + body.decode() + "}")
+            code, reason = await close_code(socket)
+
+    assert (response.status_code, code) == (400, 4400)
+    assert "64 objects" in response.json()["errors"][0]["message"]
+    assert "64 objects" in reason
+    assert logs == []
+
+
 async def test_stuck_sockets_cost_nobody_and_are_cut_with_a_code() -> None:
     """The others get every update; what waits for the stuck is one payload for all of them; then they are cut."""
     text, updates = "x" * 50_000, 120

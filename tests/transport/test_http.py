@@ -80,6 +80,8 @@ BROKEN_BODIES = {
     "UTF-16": '{"query":"{hello}"}'.encode("utf-16"),
     "an integer of 5,000 digits": b'{"query":"{hello}","variables":{"a":' + b"9" * 5000 + b"}}",
     "100,000 nested arrays": b'{"query":"{hello}","variables":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    "300 nested objects": b'{"query":"{hello}","extensions":' + b'{"a":' * 300 + b"1" + b"}" * 301,
+    "65 levels": b'{"query":"{hello}","variables":{"a":' + b"[" * 63 + b"]" * 63 + b"}}",
     "cut short": b'{"query":"{hello}"',
     "gzip": gzip.compress(b'{"query":"{hello}"}'),
     "no query": b"{}",
@@ -101,6 +103,17 @@ async def test_broken_body_is_a_bad_request(service: Service, name: str):
 
     assert (response.status_code, code(response)) == (400, "BAD_REQUEST")
     assert logs == []
+
+
+async def test_depth_of_json_is_bounded_and_said(service: Service):
+    """By GET too; as deep as may be is executed, and braces in a text are no depth."""
+    deep = {"query": '{hello(name: "' + "{" * 100 + '")}', "variables": '{"a":' + "[" * 63 + "]" * 63 + "}"}
+    fits = await service.client.get("/graphql", params=deep)
+    over = await service.client.get("/graphql", params={**deep, "variables": "[" * 65 + "]" * 65})
+
+    assert "{{{" in fits.json()["data"]["hello"]
+    assert over.status_code == 400
+    assert over.json()["errors"][0]["message"] == "variables has more than 64 objects and lists within each other"
 
 
 async def test_compressed_body_is_a_bad_request(service: Service):

@@ -1,6 +1,7 @@
 """graphql-transport-ws: opening a socket, and every message that the protocol does not know."""
 
 import anyio
+import orjson
 import pytest
 from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
@@ -91,6 +92,8 @@ async def test_sockets_are_bounded():
 
 # ------------------------------------------------------------ messages
 
+DEEP = '{"a":' * 100 + "1" + "}" * 100
+
 INVALID: dict[str, str | bytes] = {
     "no JSON": "{",
     "null": "null",
@@ -121,6 +124,8 @@ INVALID: dict[str, str | bytes] = {
     "complete id object": '{"type":"complete","id":{}}',
     "an integer of 5,000 digits": '{"type":"ping","payload":{"a":' + "9" * 5000 + "}}",
     "100,000 nested arrays": '{"type":"ping","payload":{"a":' + "[" * 100_000 + "]" * 100_000 + "}}",
+    "a payload deeper than we write": '{"type":"ping","payload":' + '{"a":' * 300 + "1" + "}" * 301,
+    "65 levels": '{"type":"ping","payload":{"a":' + "[" * 63 + "]" * 63 + "}}",
     "a binary frame": b'{"type":"ping"}',
 }
 
@@ -139,6 +144,16 @@ async def test_invalid_message_closes_the_socket(service: Service, name: str):
     assert code == 4400
     assert reason
     assert logs == []
+
+
+async def test_depth_of_a_message_is_bounded_and_said(service: Service):
+    """As deep as may be is answered; deeper gets the reason."""
+    fits = '{"type":"ping","payload":{"a":' + "[" * 62 + "]" * 62 + "}}"
+    async with service.ready_socket() as socket:
+        await socket.send(fits)
+        assert await socket.recv() == fits.replace("ping", "pong")
+        await socket.send(subscribe("a", "subscription{count(to:2)}", extensions=orjson.loads(DEEP)))
+        assert await close_code(socket) == (4400, "the message has more than 64 objects and lists within each other")
 
 
 async def test_message_that_is_too_long_closes_the_socket(service: Service):
