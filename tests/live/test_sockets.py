@@ -27,20 +27,28 @@ from schema.transport.websocket import GraphQLWebSocket
 from tests.live.tap import NUMBERS, SCHEMA, Number, Tap, TapContext, sharing_of
 from tests.support.patience import PATIENCE
 from tests.support.serving import serving
+from tests.support.small_buffers import SmallBuffers, small_socket
 from tests.transport.sockets import ACK, INIT, close_code, complete, receive, subscribe
 
 WITH_TEXT = "subscription{numbers{sequence merged text}}"
+LONG_TEXT = "x" * 50_000
 SHORT_STALL = 0.6
+
+
+class PatientProtocol(DirectWebSocketProtocol):
+    """Nobody is cut while a test looks."""
+
+    stall_seconds = 3600.0
 
 
 class ImpatientProtocol(DirectWebSocketProtocol):
     """Stuck after half a second."""
 
     stall_seconds = SHORT_STALL
-    linger_seconds = 5.0
+    linger_seconds = PATIENCE
 
 
-class ImpatientHttp(BoundedHttpProtocol):
+class ImpatientHttp(SmallBuffers, BoundedHttpProtocol):
     """The same for what is no WebSocket."""
 
     stall_seconds = SHORT_STALL
@@ -68,6 +76,12 @@ class Service:
         ) as socket:
             await socket.send(INIT)
             assert await socket.recv() == ACK
+            yield socket
+
+    @asynccontextmanager
+    async def stuck_socket(self) -> AsyncIterator[ClientConnection]:
+        """One whose client can be made to hold little that it does not read."""
+        async with self.socket(max_queue=1, sock=await small_socket(self.port)) as socket:
             yield socket
 
     async def until_open(self) -> None:
@@ -102,7 +116,10 @@ async def running(
     async with (
         live.opened(),
         serving(
-            app, on_stop=[websocket.close_all, http.close_all], websocket_protocol=protocol, **server
+            app,
+            on_stop=[websocket.close_all, http.close_all],
+            websocket_protocol=type("Small", (SmallBuffers, protocol), {}),
+            **server,
         ) as running_server,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{running_server.port}", timeout=PATIENCE) as client,
     ):
@@ -262,32 +279,55 @@ async def test_subscription_with_endless_extensions_is_refused(service: Service)
     assert logs == []
 
 
-async def test_stuck_sockets_cost_nobody_and_are_cut_with_a_code() -> None:
-    """The others get every update; what waits for the stuck is one payload for all of them; then they are cut."""
-    text, updates = "x" * 50_000, 120
-    async with running(ImpatientProtocol) as one, AsyncExitStack() as open_sockets:
-        stuck = [await open_sockets.enter_async_context(one.socket(max_queue=1)) for _ in range(5)]
+async def test_stuck_sockets_cost_nobody() -> None:
+    """The others get every update; what waits for the stuck is one payload for all of them."""
+    async with running(PatientProtocol) as one, AsyncExitStack() as open_sockets:
+        stuck = [await open_sockets.enter_async_context(one.stuck_socket()) for _ in range(5)]
         quick = await open_sockets.enter_async_context(one.socket())
-        for socket in (*stuck, quick):
-            await socket.send(subscribe("a", WITH_TEXT))
-        await one.members(6)
-        for socket in stuck:
-            socket.transport.pause_reading()
-        for number in range(updates):
-            one.tap.put(Number(number, text=text))
-            assert await told(quick, 1) == [("a", number)]
-        waiting = one.live.pending
-        buffered = one.live.members - 1
-        await one.members(1)
+        await stop_reading(one, stuck, quick)
+        number = await feed(one, quick, lambda number: number < 64)
 
-        assert 0 < waiting <= 32 * len(stuck)
-        assert buffered == len(stuck)
+        assert 0 < one.live.pending <= 32 * len(stuck)
+        assert one.live.members == len(stuck) + 1
+        for client in stuck:
+            client.transport.abort()
+        await one.members(1)
         assert len(one.tap.records) == len(stuck)
-        assert all(0 < record.events < updates for record in one.tap.records)
+        assert all(0 < record.events < number for record in one.tap.records)
+
+
+async def test_stuck_sockets_are_cut_with_a_code() -> None:
+    """Each when its time is over; the others do not notice."""
+    async with running(ImpatientProtocol) as one, AsyncExitStack() as open_sockets:
+        stuck = [await open_sockets.enter_async_context(one.stuck_socket()) for _ in range(3)]
+        quick = await open_sockets.enter_async_context(one.socket())
+        await stop_reading(one, stuck, quick)
+        await feed(one, quick, lambda _: one.live.members > 1)
+
         stuck[0].transport.resume_reading()
         assert await close_code(stuck[0]) == (STALLED, STALLED_REASON)
-        for socket in stuck[1:]:
-            socket.transport.abort()
+        for client in stuck[1:]:
+            client.transport.abort()
+
+
+async def stop_reading(one: Service, stuck: list[ClientConnection], quick: ClientConnection) -> None:
+    """All of them subscribe, and all but the quick one read nothing of it."""
+    for client in (*stuck, quick):
+        await client.send(subscribe("a", WITH_TEXT))
+    await one.members(len(stuck) + 1)
+    for client in stuck:
+        client.transport.pause_reading()
+
+
+async def feed(one: Service, quick: ClientConnection, while_true: Callable[[int], bool]) -> int:
+    """Long updates, each of which the quick client gets; their number."""
+    number = 0
+    with anyio.fail_after(PATIENCE):
+        while while_true(number):
+            one.tap.put(Number(number, text=LONG_TEXT))
+            assert await told(quick, 1) == [("a", number)]
+            number += 1
+    return number
 
 
 async def test_event_stream_that_nobody_reads_is_cut() -> None:
@@ -298,31 +338,26 @@ async def test_event_stream_that_nobody_reads_is_cut() -> None:
             head = (
                 "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n"
             )
-            reader, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1024)
+            reader, writer = await asyncio.open_connection(sock=await small_socket(one.port), limit=1024)
             writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
             await one.members(1)
-            for number in range(200):
-                one.tap.put(Number(number, text="x" * 50_000))
+            for number in range(64):
+                one.tap.put(Number(number, text=LONG_TEXT))
                 await anyio.lowlevel.checkpoint()
             await until(lambda: one.live.members == 0)
             writer.close()
             assert not reader.at_eof()
 
     assert "a client that does not read was cut off" in [line["event"] for line in logs]
-    assert one.tap.records[0].events < 200
+    assert one.tap.records[0].events < 64
 
 
 async def test_slow_socket_that_reads_again_gets_the_newest(service: Service) -> None:
     """And `merged` says how many there were."""
-    text, updates = "x" * 50_000, 200
-    async with service.socket(max_queue=1) as slow, service.socket() as quick:
-        for socket in (slow, quick):
-            await socket.send(subscribe("a", WITH_TEXT))
-        await service.members(2)
-        slow.transport.pause_reading()
-        for number in range(updates):
-            service.tap.put(Number(number, text=text))
-            assert await told(quick, 1) == [("a", number)]
+    updates = 64
+    async with service.stuck_socket() as slow, service.socket() as quick:
+        await stop_reading(service, [slow], quick)
+        await feed(service, quick, lambda number: number < updates)
         slow.transport.resume_reading()
         numbers: list[dict[str, Any]] = []
         while not numbers or numbers[-1]["sequence"] < updates - 1:
@@ -343,11 +378,11 @@ async def test_a_socket_holds_little_for_a_client_that_does_not_read() -> None:
             held.append(self.transport.get_write_buffer_size())
             return sent
 
-    async with running(Watched) as one, one.socket(max_queue=1) as stuck:
+    async with running(Watched) as one, one.stuck_socket() as stuck:
         await stuck.send(subscribe("a", WITH_TEXT))
         await one.members(1)
         stuck.transport.pause_reading()
-        for number in range(400):
+        for number in range(64):
             one.tap.put(Number(number, text="x" * 30_000))
             await anyio.lowlevel.checkpoint()
         await until(lambda: one.live.pending > 0)

@@ -57,9 +57,11 @@ class Service:
         return connect(f"ws://127.0.0.1:{self.port}/graphql", **parameters)
 
     @asynccontextmanager
-    async def ready_socket(self, params: dict[str, Any] | None = None) -> AsyncIterator[ClientConnection]:
+    async def ready_socket(
+        self, params: dict[str, Any] | None = None, **changes: Any
+    ) -> AsyncIterator[ClientConnection]:
         """A WebSocket that is acknowledged."""
-        async with self.socket() as socket:
+        async with self.socket(**changes) as socket:
             await socket.send('{"type":"connection_init"}' if params is None else init(params))
             assert await socket.recv() == '{"type":"connection_ack"}'
             yield socket

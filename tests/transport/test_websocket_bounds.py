@@ -1,7 +1,6 @@
 """What frames, and upgrades, can make the server do: over raw sockets, as no library would send them."""
 
 import asyncio
-import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from app.websocket_bounds import MAX_CONTROL_FRAMES, MAX_FRAGMENTS
 from app.websocket_protocol import HIGH_WATER_BYTES, DirectWebSocketProtocol
 from tests.support.patience import PATIENCE
 from tests.support.serving import serving
+from tests.support.small_buffers import SmallBuffers, small_socket
 from tests.support.steps import counted_work
 from tests.transport.conftest import Service, running
 
@@ -35,10 +35,7 @@ def frame(first: int, data: bytes = b"") -> bytes:
 @asynccontextmanager
 async def opened(port: int) -> AsyncIterator[SocketStream]:
     """A connection that is a WebSocket; its client keeps little that it does not read."""
-    small = socket.socket()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    await anyio.to_thread.run_sync(small.connect, ("127.0.0.1", port))
-    async with await SocketStream.from_socket(small) as stream:
+    async with await SocketStream.from_socket(await small_socket(port)) as stream:
         await stream.send(UPGRADE % b"")
         head = b""
         while not head.endswith(b"\r\n\r\n"):
@@ -164,13 +161,11 @@ async def test_pings_of_a_client_that_does_not_read_cost_no_memory():
     """Only the newest is answered when it reads again."""
     connections: list[DirectWebSocketProtocol] = []
 
-    class Small(DirectWebSocketProtocol):
+    class Small(SmallBuffers, DirectWebSocketProtocol):
         max_control_frames = 10**9
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            raw = transport.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             connections.append(self)
 
     def waiting() -> int:
