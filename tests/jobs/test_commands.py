@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -169,6 +170,30 @@ async def test_candles_are_exported(shell: Shell) -> None:
     assert len(rows) == 100
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert {row["source"] for row in rows} == {"SANDBOX"}
+
+
+@pytest.mark.parametrize("shape", [["--csv"], ["--json"], []], ids=["csv", "json", "table"])
+async def test_bars_that_cannot_be_written_are_told_in_a_line(shell: Shell, shape: list[str]) -> None:
+    """With code 1, where the disk is full."""
+    async with await anyio.open_file("/dev/full", "wb") as full:
+        done = await anyio.run_process(
+            command("candles", "NSE:INFY", *shape), check=False, env=shell.environment, stdout=full.wrapped
+        )
+    assert (done.returncode, done.stderr) == (1, b"error: the bars could not be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("shape", [["--csv"], ["--json"], []], ids=["csv", "json", "table"])
+async def test_a_reader_who_has_seen_enough_ends_it_quietly(shell: Shell, shape: list[str]) -> None:
+    """As `head` does: nothing on stderr."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = await anyio.run_process(
+            command("candles", "NSE:INFY", *shape), check=False, env=shell.environment, stdout=writer
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize(
