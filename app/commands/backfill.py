@@ -91,7 +91,11 @@ async def _close(beside: Beside, secrets: Secrets, job_id: str, asked: BackfillR
     """Say what is in the service's store, if this command has the same one."""
 
     async def look(library: Library) -> Sequence[Stored] | None:
-        return None if await library.jobs.find(job_id) is None else await stored_now(asked, library)
+        return (
+            None
+            if await library.jobs.find(job_id) is None
+            else await stored_now(asked, library.history, library.instruments)
+        )
 
     try:
         stored = await with_library(beside.settings, secrets, look, offline=True)

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from rich.table import Table
 
-from app.commands.library import Library
-from app.domain.candle_merge import MERGED
+from app.domain.candle_merge import MERGED, ceil_period
 from app.domain.candles import CandleRange, Interval
 from app.domain.errors import MarketDataError
+from app.domain.instruments import Instrument
 from app.domain.spans import intersect
 from app.domain.time import to_ist
+from app.ports import Coverage
 from app.services.history.expectation import INSTANT
-from app.services.jobs.backfill import BackfillRequest
+from app.services.jobs.backfill import BackfillRequest, History, Instruments
 
 SHOWN = 20
 """Instruments of the closing table: those that fit on a screen."""
@@ -31,20 +33,28 @@ class Stored:
     """Upstream requests that the rest would take; None if it can never be had."""
 
 
-async def stored_now(asked: BackfillRequest, library: Library) -> list[Stored]:
+class Holdings(History, Protocol):
+    """The history service, asked what it holds."""
+
+    async def stored(self, instrument: Instrument, interval: Interval, span: CandleRange) -> Sequence[Coverage]:
+        """Spans that are in the store whole, oldest first."""
+        ...
+
+
+async def stored_now(asked: BackfillRequest, history: Holdings, instruments: Instruments) -> list[Stored]:
     """Of the first instruments. Sends nothing."""
-    return [await _stored(instrument_id, asked, library) for instrument_id in asked.ids[:SHOWN]]
+    return [await _stored(each, asked, history, instruments) for each in asked.ids[:SHOWN]]
 
 
-async def _stored(instrument_id: str, asked: BackfillRequest, library: Library) -> Stored:
+async def _stored(instrument_id: str, asked: BackfillRequest, history: Holdings, instruments: Instruments) -> Stored:
     """One that cannot be had has its line like the others: its fault is told elsewhere, and hides nobody's bars."""
     base = Interval.DAY if asked.interval in MERGED else asked.interval
     spans: Sequence[CandleRange] = ()
     try:
-        instrument = library.instruments.require(instrument_id)
-        coverage = await library.history.stored(instrument, base, asked.span)
-        spans = joined([known.span for known in coverage], asked.span)
-        still = await library.history.requests_for(instrument, asked.interval, asked.span)
+        instrument = instruments.require(instrument_id)
+        coverage = await history.stored(instrument, base, asked.span)
+        spans = opening_in(joined([known.span for known in coverage], asked.span), asked.interval)
+        still = await history.requests_for(instrument, asked.interval, asked.span)
     except MarketDataError:
         return Stored(instrument_id, spans, None)
     return Stored(instrument_id, spans, still)
@@ -59,6 +69,14 @@ def joined(known: Sequence[CandleRange], span: CandleRange) -> list[CandleRange]
         else:
             shown.append(part)
     return shown
+
+
+def opening_in(spans: Sequence[CandleRange], interval: Interval) -> list[CandleRange]:
+    """The spans from where a bar opens: a week that began before a span is not in it."""
+    if interval.minutes is not None:
+        return list(spans)
+    begun = ((ceil_period(span.start, interval), span.end) for span in spans)
+    return [CandleRange(start, end) for start, end in begun if start < end]
 
 
 def closing_table(asked: BackfillRequest, stored: Sequence[Stored]) -> Table:

@@ -45,6 +45,8 @@ class Filling:
                 self.failure = str(failed)
             except MarketDataError as error:
                 self.failure = remedy(error)
-        self._console.print(closing_table(self._asked, await stored_now(self._asked, library)))
+        self._console.print(
+            closing_table(self._asked, await stored_now(self._asked, library.history, library.instruments))
+        )
         if self._scope.cancelled_caught:
             self._console.print("Stopped. What is stored stays; the same command goes on from there.")

@@ -51,12 +51,16 @@ class PlannedHistory:
 
     plans: dict[str, int]
     errors: dict[str, MarketDataError] = field(default_factory=dict)
+    refused: dict[str, MarketDataError] = field(default_factory=dict)
+    """What is wrong with instruments before anything is asked."""
     shortened: dict[str, int] = field(default_factory=dict)
     """Requests that were needed in the end, because somebody else made the others."""
     asked: list[str] = field(default_factory=list)
 
     async def requests_for(self, instrument: Instrument, interval: Interval, span: CandleRange) -> int:
         """Those that are left."""
+        if instrument.id in self.refused:
+            raise self.refused[instrument.id]
         return self.plans[instrument.id]
 
     async def ensure(
@@ -204,6 +208,32 @@ async def test_what_can_never_be_had_is_refused_before_it_is_a_job() -> None:
         await work.check(request(*ids(2)))
     with pytest.raises(InvalidRange, match="beyond the source's reach"):
         await work.check(request("NSE:S0", start=MONDAY_NOON - 20_000 * DAY))
+
+
+async def test_each_instrument_is_checked_against_its_source() -> None:
+    """Not the first alone: what its source never has is told before anything is fetched."""
+    history = PlannedHistory(dict.fromkeys(ids(3), 1))
+    history.refused = {"NSE:S2": NotSupported("it has no such bars")}
+    with pytest.raises(NotSupported, match="no such bars"):
+        await backfill(history).check(request(*ids(3)))
+
+
+def test_a_request_ends_now_at_the_latest() -> None:
+    """So that no message says that bars of the future are stored."""
+    asked = BackfillRequest.of(["NSE:A"], Interval.DAY, start=START, end=MONDAY_NOON + 9999 * DAY, now=MONDAY_NOON)
+    assert asked.span == CandleRange(START, MONDAY_NOON)
+
+
+@pytest.mark.parametrize(
+    ("interval", "begin"), [(Interval.WEEK, "2026-11-16"), (Interval.MONTH, "2026-11-01"), (Interval.DAY, "2026-11-20")]
+)
+def test_a_span_in_which_no_bar_opens_is_refused(interval: Interval, begin: str) -> None:
+    """With the day to begin at: to say that its bars are stored would be untrue. One that opens is enough."""
+    friday, saturday = MONDAY_NOON - 3 * DAY, MONDAY_NOON - 2.5 * DAY
+    with pytest.raises(InvalidRange, match=f"no {interval} bar opens between .*: begin at {begin}"):
+        BackfillRequest.of(["NSE:A"], interval, start=friday, end=saturday, now=MONDAY_NOON)
+    opens = datetime.fromisoformat(f"{begin}T00:00:00+05:30")
+    BackfillRequest.of(["NSE:A"], interval, start=opens, end=saturday, now=MONDAY_NOON)
 
 
 @asynccontextmanager

@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from app.commands.candle_texts import COLUMNS, candle_table, csv_text, json_text
-from app.commands.closing import LONGEST_SHUT, Stored, closing_table, joined
 from app.commands.spellings import INTERVALS, SPELLINGS, parse_instant, parse_interval
 from app.domain.candles import Candle, CandleRange, CandleSeries, CandleState, Interval, SourceShare
 from app.domain.provenance import DataSource
-from app.domain.time import to_ist
-from app.services.jobs.backfill import BackfillRequest
-from tests.services.fakes import DAY, MONDAY_NOON, an_instrument
+from tests.services.fakes import MONDAY_NOON, an_instrument
 
 MINUTE = timedelta(minutes=1)
 BARS = (
@@ -106,21 +103,3 @@ def test_the_table_names_the_source() -> None:
     Console(file=output, width=100).print(candle_table(SERIES))
     assert "NSE:M&M MINUTE SANDBOX" in output.getvalue()
     assert "2026-11-23 12:00" in output.getvalue()
-
-
-def test_stored_spans_are_shown_without_the_holidays_between() -> None:
-    """What lies further apart is shown apart, and only what was asked for."""
-    first, last = MONDAY_NOON - 100 * DAY, MONDAY_NOON
-    near = [CandleRange(first, first + 10 * DAY), CandleRange(first + 10 * DAY + LONGEST_SHUT, first + 30 * DAY)]
-    far = CandleRange(first + 60 * DAY, last + DAY)
-    shown = joined([*near, far], CandleRange(first, last))
-    assert shown == [CandleRange(first, first + 30 * DAY), CandleRange(far.start, last)]
-    asked = BackfillRequest.of(
-        ["NSE:A"] + [f"NSE:S{n}" for n in range(30)], Interval.DAY, start=first, end=last, now=last
-    )
-    output = io.StringIO()
-    stored = [Stored("NSE:A", shown, 2), Stored("NSE:S0", [], 1)]
-    Console(file=output, width=100).print(closing_table(asked, stored))
-    assert f"{to_ist(first):%Y-%m-%d} to {to_ist(first + 30 * DAY):%Y-%m-%d}, " in output.getvalue()
-    assert "none" in output.getvalue()
-    assert "and 29 more" in output.getvalue()

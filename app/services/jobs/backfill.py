@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from app.domain.candle_merge import ceil_period, period_start
 from app.domain.candles import CandleRange, Interval
 from app.domain.errors import InvalidInput, InvalidRange, LoginRequired, MarketDataError, SourceError
 from app.domain.instruments import Instrument
@@ -61,9 +62,9 @@ class BackfillRequest:
     def of(
         cls, ids: Sequence[str], interval: Interval, *, start: datetime, end: datetime | None, now: datetime
     ) -> "BackfillRequest":
-        """A request that names each instrument once, up to now if there is no end.
+        """A request that names each instrument once, up to now at most.
 
-        Raises InvalidInput for no or more than 500 instruments, InvalidRange for a start in the future.
+        Raises InvalidInput for no or more than 500 instruments, InvalidRange for a span in which no bar can open.
         """
         if not ids:
             msg = "`ids` is empty; name at least one instrument, for example NSE:INFY"
@@ -74,7 +75,14 @@ class BackfillRequest:
         if start >= now:
             msg = f"`from` {start.isoformat()} lies in the future: there are no bars yet"
             raise InvalidRange(msg)
-        return cls(tuple(dict.fromkeys(ids)), interval, CandleRange(start, now if end is None else end))
+        until = now if end is None else min(end, now)
+        if interval.minutes is None and start < until <= ceil_period(start, interval):
+            msg = (
+                f"no {interval} bar opens between {to_ist(start):%Y-%m-%d %H:%M} and {to_ist(until):%Y-%m-%d %H:%M}, "
+                f"India's time: begin at {to_ist(period_start(start, interval)):%Y-%m-%d}"
+            )
+            raise InvalidRange(msg)
+        return cls(tuple(dict.fromkeys(ids)), interval, CandleRange(start, until))
 
     @classmethod
     def from_json(cls, request: JobRequest) -> "BackfillRequest":
@@ -120,7 +128,8 @@ class CandleBackfill:
             check_request(
                 instrument, asked.interval, start=span.start, end=span.end, last=None, now=now, answered=False
             )
-        await self._history.requests_for(found[0], asked.interval, span)
+        for instrument in found:
+            await self._history.requests_for(instrument, asked.interval, span)
 
     async def run(self, request: JobRequest, progress: Progress) -> None:
         """Returns when every bar is stored that there is. Raises JobFailed, naming the instruments it could not fill.
