@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,8 @@ import orjson
 from rich.console import Console
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
+
+from app.settings import Settings
 
 START_SECONDS = 90.0
 WIDTH = 110
@@ -76,13 +78,20 @@ class Stage:
             yield ws
 
 
-def free_port() -> int:
-    """A port that nobody holds at this moment, with its neighbour 10,000 above in range."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = int(server.getsockname()[1])
-        if port < 55_000:  # noqa: PLR2004 - the sandbox takes 10,000 more
-            return port
+def free_ports() -> tuple[int, int]:
+    """Two ports that nobody holds at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
+
+
+def child_environment(ours: Mapping[str, str], service: int, sandbox: int, folder: str) -> dict[str, str]:
+    """The environment of the demonstration's service: ours, but for every setting, of which it has its own few.
+
+    Whoever has a service of their own has its settings here: a port that is taken, a database, a token, an address.
+    """
+    kept = {name: value for name, value in ours.items() if name.lower() not in Settings.model_fields}
+    own = {"SERVICE_PORT": str(service), "SANDBOX_PORT": str(sandbox), "DATA_DIR": folder, "LOG_LEVEL": "ERROR"}
+    return kept | own
 
 
 @contextmanager
@@ -91,14 +100,14 @@ def running_service() -> Iterator[tuple[str, str]]:
 
     Gives the addresses of the service and of its sandbox.
     """
-    port = free_port()
+    service, sandbox = free_ports()
     with tempfile.TemporaryDirectory(prefix="kite-demo-") as folder:
-        environment = {**os.environ, "SERVICE_PORT": str(port), "DATA_DIR": folder, "LOG_LEVEL": "ERROR"}  # noqa: TID251 - a child's environment
+        environment = child_environment(os.environ, service, sandbox, folder)  # noqa: TID251 - a child's environment
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "run"], env=environment, stdout=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 10_000}"
+            yield f"http://127.0.0.1:{service}", f"http://127.0.0.1:{sandbox}"
         finally:
             process.send_signal(signal.SIGINT)
             code = process.wait(timeout=20)
