@@ -189,6 +189,18 @@ def import_members(
     read(file, index=index, start=start)
 
 
+@indices.command("remove")
+def remove_members(
+    *,
+    index: Annotated[str, typer.Option(help='The index, as "NSE:NIFTY 50".')],
+    start: Annotated[str, typer.Option("--from", help="The day from which the list holds, YYYY-MM-DD.")],
+) -> None:
+    """Forget a list that was imported. The one before it counts again."""
+    from app.commands.indices import remove_members as forget
+
+    forget(index=index, start=start)
+
+
 @indices.command("list")
 def list_members() -> None:
     """Show the lists that are known, with their dates and sources."""

@@ -176,7 +176,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
     }
     judge = FreshnessJudge(feed, phases, clock)
     inputs = load_inputs()
-    members = IndexMembers(SqlMembershipStore(store.database, clock), clock)
+    members = IndexMembers(SqlMembershipStore(store.database, clock), clock, require=instruments.require)
     return Runtime(
         settings=settings,
         clock=clock,

@@ -8,18 +8,21 @@ NSE publishes a CSV an index with the columns Company Name, Industry, Symbol, Se
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from difflib import get_close_matches
 from importlib import resources
 
 from app.domain.constituents import Membership
-from app.domain.errors import InvalidInput
-from app.domain.instruments import Exchange, parse_instrument_id
+from app.domain.errors import InvalidInput, NotSupported
+from app.domain.instruments import Exchange, Instrument, InstrumentKind, parse_instrument_id
 
 MAX_BYTES = 1_000_000
 """The list of the largest index, with 750 members, has 60 KB."""
 MAX_MEMBERS = 2_000
 """The whole of the NSE's equities; a longer list is something else."""
+NEAR = 3
+"""Indices that a message suggests."""
 SYMBOL = "symbol"
 SHIPPED = "index_members.json"
 
@@ -57,6 +60,31 @@ def parse_members(raw: bytes, index: str) -> tuple[str, ...]:
         msg = f"the file has {len(members)} members; an index has 1 to {MAX_MEMBERS}"
         raise InvalidInput(msg)
     return tuple(members)
+
+
+def check_kind(instrument: Instrument) -> None:
+    """Raises NotSupported for what is known to be no index."""
+    if instrument.kind not in {InstrumentKind.INDEX, InstrumentKind.OTHER}:
+        msg = f"{instrument.id} is no index, it is {instrument.kind}: it has no members"
+        raise NotSupported(msg)
+
+
+def check_index(index: str, master: Iterable[Instrument]) -> None:
+    """Returns if the master has the index, or is empty. Raises InvalidInput, with near ids, if it lacks the index."""
+    exchange, _ = parse_instrument_id(index)
+    if exchange is Exchange.YAHOO:
+        msg = f"{index}: lists are kept for indices of Indian exchanges, as NSE:NIFTY 50"
+        raise InvalidInput(msg)
+    kinds = {instrument.id: instrument.kind for instrument in master}
+    if kinds.get(index, InstrumentKind.INDEX) is not InstrumentKind.INDEX:
+        msg = f"{index} is no index, it is {kinds[index]}"
+        raise InvalidInput(msg)
+    if kinds and index not in kinds:
+        indices = (each for each, kind in kinds.items() if kind is InstrumentKind.INDEX)
+        near = get_close_matches(index.upper(), sorted(indices), n=NEAR)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see `kite-services indices list` for some"
+        msg = f"the instrument master has no index {index}; {hint}"
+        raise InvalidInput(msg)
 
 
 def _rows(raw: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -62,6 +62,10 @@ class MembershipStore(Protocol):
         """Store a list; whether it replaced one of the same index and date."""
         ...
 
+    async def remove(self, index: str, valid_from: date) -> bool:
+        """Forget the list of an index and date; whether there was one."""
+        ...
+
     async def all(self) -> list[Membership]:
         """Every list, the oldest first."""
         ...

@@ -4,7 +4,7 @@ Comes in: an index and a day. Goes out: the list that holds, or an error that sa
 `indexConstituents`, the market's context and `kite-services indices`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import anyio
@@ -12,8 +12,8 @@ import structlog
 
 from app.domain.constituents import Membership
 from app.domain.errors import NotSupported, SourceUnavailable
-from app.domain.index_lists import shipped_lists
-from app.domain.instruments import parse_instrument_id
+from app.domain.index_lists import check_kind, shipped_lists
+from app.domain.instruments import Exchange, Instrument, parse_instrument_id
 from app.domain.market_members import membership_on
 from app.domain.time import ist_date
 from app.ports import Clock, MembershipStore
@@ -29,8 +29,19 @@ log = structlog.get_logger()
 class IndexMembers:
     """Dated members of indices. Of two lists of the same date the imported one counts. For one event loop."""
 
-    def __init__(self, store: MembershipStore, clock: Clock, *, shipped: Sequence[Membership] | None = None) -> None:
-        """`shipped`: the lists that come with the service, unless a test has others."""
+    def __init__(
+        self,
+        store: MembershipStore,
+        clock: Clock,
+        *,
+        shipped: Sequence[Membership] | None = None,
+        require: Callable[[str], Instrument] | None = None,
+    ) -> None:
+        """`shipped`: the lists that come with the service, unless a test has others.
+
+        `require`: the instrument with an id, which raises what is wrong with the id; None where there is no master.
+        """
+        self._require = require
         self._store = store
         self._clock = clock
         self._shipped = shipped_lists() if shipped is None else tuple(shipped)
@@ -41,16 +52,23 @@ class IndexMembers:
     async def membership(self, index: str, on: date | None = None) -> Membership:
         """The list that holds on a day; today's, in India, without one.
 
-        Raises NotSupported if there is none, InvalidInput for what is no id, SourceUnavailable if the database has not
-        answered once.
+        Raises NotSupported if there is none, InvalidInput for what is no id, UnknownInstrument for an index that there
+        is not, SourceUnavailable if the database has not answered once.
         """
         parse_instrument_id(index)
         day = on or ist_date(self._clock.now())
         lists = [each for each in (await self._lists()).values() if each.index == index]
         found = membership_on(lists, day)
         if found is None:
+            if not lists:
+                self._check_exists(index)
             raise NotSupported(_advice(index, day, lists))
         return found
+
+    def _check_exists(self, index: str) -> None:
+        """What no list is for may be no index at all: then there is nothing to import."""
+        if self._require is not None:
+            check_kind(self._require(index))
 
     async def lists(self) -> list[Membership]:
         """Every list, by index, the oldest first."""
@@ -62,6 +80,12 @@ class IndexMembers:
         replaced = await self._store.save(membership)
         self._read_at = None
         return replaced
+
+    async def remove(self, index: str, valid_from: date) -> bool:
+        """Forget an imported list; whether there was one. A list of that day which shipped counts again."""
+        removed = await self._store.remove(index, valid_from)
+        self._read_at = None
+        return removed
 
     async def _lists(self) -> dict[tuple[str, date], Membership]:
         async with self._reading:
@@ -86,6 +110,8 @@ class IndexMembers:
 
 def _advice(index: str, day: date, lists: Sequence[Membership]) -> str:
     remedy = f'kite-services indices import FILE --index "{index}" --from YYYY-MM-DD'
+    if not lists and parse_instrument_id(index)[0] is Exchange.YAHOO:
+        return f"the members of {index} are not known: lists are kept for indices of Indian exchanges"
     if not lists:
         return f"the members of {index} are not known: download its list from the exchange, then {remedy}"
     first = min(each.valid_from for each in lists)

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.commands.indices import state_of
+from app.domain.constituents import Membership
 from app.domain.errors import InvalidInput
-from app.domain.index_lists import MAX_BYTES, MAX_MEMBERS, parse_members, shipped_lists
+from app.domain.index_lists import MAX_BYTES, MAX_MEMBERS, check_index, parse_members, shipped_lists
+from app.domain.instruments import Exchange, InstrumentKind, bare_instrument
 
 NIFTY = "NSE:NIFTY 50"
 HEADER = "Company Name,Industry,Symbol,Series,ISIN Code"
@@ -77,3 +80,45 @@ def test_the_lists_that_ship_carry_their_date_and_source() -> None:
     assert len(set(nifty.members)) == len(nifty.members) == 50
     assert all(member.startswith("NSE:") for member in nifty.members)
     assert "review of August 2025" in nifty.source
+
+
+MASTER = [
+    bare_instrument(Exchange.NSE, "NIFTY 50", kind=InstrumentKind.INDEX),
+    bare_instrument(Exchange.NSE, "NIFTY IT", kind=InstrumentKind.INDEX),
+    bare_instrument(Exchange.NSE, "INFY", kind=InstrumentKind.EQUITY),
+]
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("NSE:NIFTI 50", "has no index NSE:NIFTI 50; did you mean NSE:NIFTY 50"),
+        ("NSE:Nifty 50", "did you mean NSE:NIFTY 50"),
+        ("NSE:NO SUCH INDEX", "has no index NSE:NO SUCH INDEX; "),
+        ("NSE:INFY", "NSE:INFY is no index, it is EQUITY"),
+        ("YAHOO:^GSPC", "indices of Indian exchanges"),
+    ],
+)
+def test_a_list_is_of_an_index_that_there_is(index: str, message: str) -> None:
+    """Else a typo would leave the old list in use without a word."""
+    with pytest.raises(InvalidInput) as caught:
+        check_index(index, MASTER)
+    assert message in caught.value.message
+
+
+def test_without_a_master_only_the_exchange_can_be_checked() -> None:
+    """The list is taken; the command says that nobody knows whether there is such an index."""
+    check_index(NIFTY, MASTER)
+    check_index("NSE:NO SUCH INDEX", [])
+    with pytest.raises(InvalidInput):
+        check_index("YAHOO:^GSPC", [])
+
+
+def test_the_list_in_force_is_marked_and_not_the_newest() -> None:
+    """A list of the future must not hide that the one of today is old."""
+    old, now, later = (
+        Membership(NIFTY, day, ("NSE:A",), "a file") for day in (date(2025, 3, 1), date(2025, 9, 30), date(2099, 1, 1))
+    )
+    lists = [old, now, later, Membership("NSE:NIFTY IT", date(2026, 11, 1), ("NSE:A",), "a file")]
+    states = [state_of(each, lists, date(2026, 11, 22)) for each in lists]
+    assert states == ["for older days", "today (older than 7 months)", "not yet", "today"]

@@ -1,12 +1,14 @@
 """The members of a day: shipped and imported lists, on both databases."""
 
+from dataclasses import replace
 from datetime import date
 
 import anyio
 import pytest
 
 from app.domain.constituents import Membership
-from app.domain.errors import InvalidInput, NotSupported, SourceUnavailable
+from app.domain.errors import InvalidInput, NotSupported, SourceUnavailable, UnknownInstrument
+from app.domain.instruments import Instrument, InstrumentKind, bare_instrument, parse_instrument_id
 from app.services import index_members
 from app.services.index_members import REMEMBERED_SECONDS, IndexMembers
 from app.store.engine import open_database
@@ -65,6 +67,49 @@ async def test_what_is_not_known_says_how_to_import_it(database_url: str) -> Non
             await members.membership(INDEX, date(2025, 9, 29))
 
 
+async def test_a_list_that_was_removed_is_gone(database_url: str) -> None:
+    """The one before counts again, also one that ships and was replaced; others of its day stay."""
+    clock = FixedClock()
+    async with open_database(database_url) as database:
+        members = IndexMembers(SqlMembershipStore(database, clock), clock, shipped=[SHIPPED])
+        other = replace(REVIEWED, index="NSE:NIFTY IT")
+        for each in (REVIEWED, other, replace(SHIPPED, members=("NSE:Z",))):
+            await members.save(each)
+        assert await members.remove(INDEX, REVIEWED.valid_from)
+        assert (await members.membership(INDEX)).members == ("NSE:Z",)
+        assert await members.remove(INDEX, SHIPPED.valid_from)
+        assert await members.membership(INDEX) == SHIPPED
+        assert await members.membership("NSE:NIFTY IT") == other
+        assert not await members.remove(INDEX, REVIEWED.valid_from)
+
+
+async def test_what_is_no_index_has_no_list_to_import(database_url: str) -> None:
+    """An id that there is not is unknown, a share is no index, and lists of the world's indices are not kept.
+
+    Where a list is known nobody asks the master: an index may have been renamed since.
+    """
+
+    def require(instrument_id: str) -> Instrument:
+        exchange, symbol = parse_instrument_id(instrument_id)
+        if symbol not in {"INFY", "^GSPC"}:
+            msg = f"there is no instrument {instrument_id}"
+            raise UnknownInstrument(msg)
+        return bare_instrument(
+            exchange, symbol, kind=InstrumentKind.EQUITY if symbol == "INFY" else InstrumentKind.INDEX
+        )
+
+    clock = FixedClock()
+    async with open_database(database_url) as database:
+        members = IndexMembers(SqlMembershipStore(database, clock), clock, shipped=[SHIPPED], require=require)
+        with pytest.raises(UnknownInstrument):
+            await members.membership("NSE:NOPE")
+        with pytest.raises(NotSupported, match="NSE:INFY is no index, it is EQUITY"):
+            await members.membership("NSE:INFY")
+        with pytest.raises(NotSupported, match="indices of Indian exchanges"):
+            await members.membership("YAHOO:^GSPC")
+        assert await members.membership(INDEX) == SHIPPED
+
+
 @pytest.mark.parametrize("index", ["", "NIFTY 50", "XSE:NIFTY 50", "NSE:" + "N" * 10_000])
 async def test_what_is_no_id_is_refused_as_such(database_url: str, index: str) -> None:
     """Not looked for, nor sent back in full."""
@@ -86,6 +131,10 @@ class Failing:
     async def save(self, membership: Membership) -> bool:
         """Never called."""
         raise AssertionError(membership)
+
+    async def remove(self, index: str, valid_from: date) -> bool:
+        """Never called."""
+        raise AssertionError(index, valid_from)
 
     async def all(self) -> list[Membership]:
         """One list, nothing, or an error."""

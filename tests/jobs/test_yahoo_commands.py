@@ -88,6 +88,42 @@ async def test_index_members_are_imported_and_listed(shell: Shell) -> None:
     assert (await shell.run("indices", "list")).stdout == listed.stdout
 
 
+async def test_an_import_that_was_wrong_is_noticed_and_undone(shell: Shell) -> None:
+    """What is no index is refused; a list of the future says so, and can be removed."""
+    file = shell.service.settings.data_dir / "list.csv"
+    await anyio.Path(file).write_text("Symbol\nINFY\n")
+    wrong = await shell.run("indices", "import", str(file), "--index", "NSE:NIFTI IT", "--from", "2026-09-30")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "error: --index: the instrument master has no index NSE:NIFTI IT; did you mean NSE:NIFTY IT" in wrong.stderr
+    share = await shell.run("indices", "import", str(file), "--index", "NSE:INFY", "--from", "2026-09-30")
+    assert (share.returncode, share.stderr) == (2, "error: --index: NSE:INFY is no index, it is EQUITY\n")
+    nifty = ("--index", "NSE:NIFTY 50", "--from", "2099-01-01")
+    late = await shell.run("indices", "import", str(file), *nifty)
+    assert (late.returncode, late.stderr) == (0, "")
+    told = " ".join(late.stdout.split())
+    assert "It counts from that day on; until then the one of 2025-09-30 does." in told
+    assert "not yet" in (await shell.run("indices", "list")).stdout
+    gone = await shell.run("indices", "remove", *nifty)
+    assert (gone.returncode, gone.stderr) == (0, "")
+    assert "is removed; today the list of 2025-09-30 counts." in " ".join(gone.stdout.split())
+    again = await shell.run("indices", "remove", *nifty)
+    assert again.returncode == 2
+    assert again.stderr.startswith("error: there is no imported list of NSE:NIFTY 50 from 2099-01-01 on")
+    answer = await shell.service.ask('{ indexConstituents(index: "NSE:NOPE") { id } }')
+    assert answer["errors"][0]["extensions"]["code"] == "UNKNOWN_INSTRUMENT"
+
+
+async def test_without_a_master_the_import_says_that_nothing_was_checked(tmp_path: Path) -> None:
+    """And what to do about it."""
+    file = tmp_path / "list.csv"
+    await anyio.Path(file).write_text("Symbol\nINFY\n")
+    arguments = command("indices", "import", str(file), "--index", "NSE:NO SUCH INDEX", "--from", "2026-09-30")
+    with anyio.fail_after(CHILD_SECONDS):
+        done = await anyio.run_process(arguments, check=False, env=ENVIRONMENT | {"DATA_DIR": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"neither the index nor its members could be checked" in done.stdout
+
+
 @pytest.fixture
 async def yahoo() -> AsyncIterator[RunningSandbox]:
     """A sandbox that is used as Yahoo alone."""

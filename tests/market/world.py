@@ -44,6 +44,10 @@ class StoredLists:
         self.lists.append(membership)
         return False
 
+    async def remove(self, index: str, valid_from: date) -> bool:
+        """Never called."""
+        raise AssertionError(index, valid_from)
+
     async def all(self) -> list[Membership]:
         """All of them."""
         return self.lists
