@@ -46,6 +46,8 @@ class Variant:
     bars: Sequence[Bar] = ()
     many: bool = False
     """Whether it takes seconds until everybody had one message."""
+    once: bool = False
+    """Whether one round has to do, since all that there are would take minutes."""
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -53,7 +55,9 @@ VARIANTS: Mapping[str, Variant] = {
     "fan-different": Variant(200, different=True),
     "fan-stuck": Variant(200, stuck=20, servers=(OURS, STRAWBERRY, MERCURIUS)),
     "fan-1000": Variant(1_000, servers=(OURS, MERCURIUS), many=True),
-    "fan-5000": Variant(5_000, servers=(OURS, MERCURIUS), many=True),
+    "fan-1000-different": Variant(1_000, different=True, servers=(OURS, MERCURIUS), many=True, once=True),
+    "fan-1000-stuck": Variant(1_000, stuck=100, servers=(OURS, MERCURIUS), many=True, once=True),
+    "fan-5000": Variant(5_000, servers=(OURS, MERCURIUS), many=True, once=True),
 }
 
 
@@ -82,7 +86,7 @@ async def lines(names: Sequence[str], contenders: Sequence[Contender], pace: Pac
     for name in names:
         variant = VARIANTS[name]
         entered = [each for each in contenders if each.name in variant.servers]
-        rounds = pace.rounds if variant.bars else 1
+        rounds = 1 if variant.once else pace.rounds
         task = progress.add_task(name, total=len(entered) * rounds)
         runs: dict[str, list[Run]] = {each.name: [] for each in entered}
         for _ in range(rounds):

@@ -8,15 +8,15 @@ class Pace:
     """Seconds and rounds. A round has one run of every server."""
 
     rounds: int = 3
-    """Of a workload that has a bar; the others have one or two."""
+    """Of most workloads; the table says where it was fewer."""
     warm_seconds: float = 0.4
     seconds: float = 1.5
     many_seconds: float = 3.0
     """For thousands of sockets, of which the slowest server serves all in some seconds."""
-    stuck_seconds: float = 8.0
+    stuck_seconds: float = 4.0
     """For memory to grow, if it does."""
 
     @classmethod
     def quick(cls) -> "Pace":
         """For a first look."""
-        return cls(rounds=1, seconds=1.0, many_seconds=2.0, stuck_seconds=5.0)
+        return cls(rounds=1, seconds=1.0, many_seconds=2.0)

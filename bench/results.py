@@ -59,6 +59,11 @@ class Line:
     per_cpu: Mapping[str, float] = field(default_factory=dict)
     """The same figure by a second of the server's processor time: what a busy machine does not change."""
 
+    @property
+    def rounds(self) -> int:
+        """How many runs its median is of."""
+        return max(map(len, self.runs.values()), default=1)
+
     def ratio(self, other: str) -> float | None:
         """Ours by that server's; None if one of them was not measured."""
         return _ratio(self.values, other)
@@ -101,6 +106,7 @@ def as_json(line: Line) -> dict[str, Any]:
         "what": line.what,
         "unit": line.unit,
         "values": line.values,
+        "rounds": line.rounds,
         "ratios": {other: line.ratio(other) for other in (STRAWBERRY, MERCURIUS) if line.ratio(other) is not None},
         "cpu_ratios": {
             other: line.cpu_ratio(other) for other in (STRAWBERRY, MERCURIUS) if line.cpu_ratio(other) is not None

@@ -8,7 +8,7 @@ from rich.table import Table
 from bench.contenders import EVERY, MERCURIUS, STRAWBERRY
 from bench.results import Line, machine
 
-WIDTH = 150
+WIDTH = 160
 WORDS = {True: "met", False: "MISSED", None: "not measured"}
 
 
@@ -18,12 +18,13 @@ def show(lines: Sequence[Line], *, title: str) -> None:
     table = Table(
         title=title,
         show_lines=True,
-        caption=f"{machine()}; x: ours by that server's; (...): by a second of processor time",
+        caption=f"{machine()}; medians of so many runs; x: ours by that server's; (...): by a second of processor time",
         expand=False,
     )
-    table.add_column("workload")
+    table.add_column("workload", overflow="fold")
     table.add_column("unit")
     against = [name for name in (STRAWBERRY, MERCURIUS) if name in servers]
+    table.add_column("runs", justify="right")
     for name in [*servers, *(f"x {other}" for other in against)]:
         table.add_column(name, justify="right")
     for name in ("bar", "remark"):
@@ -32,7 +33,7 @@ def show(lines: Sequence[Line], *, title: str) -> None:
         figures = [two(line.values.get(name), line.per_cpu.get(name)) for name in servers]
         ratios = [two(line.ratio(other), line.cpu_ratio(other)) for other in against]
         bars = "\n".join(f"{bar}: {WORDS[bar.is_met(line.values)]}" for bar in line.bars)
-        table.add_row(line.what, line.unit, *figures, *ratios, bars, line.remark)
+        table.add_row(line.what, line.unit, str(line.rounds), *figures, *ratios, bars, line.remark)
     Console(width=WIDTH).print(table)
 
 
