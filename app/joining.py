@@ -137,7 +137,7 @@ def join(settings: Settings, clock: Clock, store: Store, secrets: Secrets, timin
         kite=kite,
         kite_ticks=_kite_ticks(settings, kite, phases, clock, timing.ticker),
         yahoo=yahoo,
-        yahoo_ticks=_yahoo_ticks(settings, phases, clock),
+        yahoo_ticks=_yahoo_ticks(settings, yahoo, phases, clock),
         clock=clock,
         on_change=changed.fire,
     )
@@ -279,11 +279,16 @@ def _kite_ticks(
     )
 
 
-def _yahoo_ticks(settings: Settings, phases: PhaseService, clock: Clock) -> YahooTicker | None:
+def _yahoo_ticks(settings: Settings, yahoo: Yahoo | None, phases: PhaseService, clock: Clock) -> YahooTicker | None:
     """Yahoo's stream; None without Yahoo."""
-    if not settings.has_yahoo:
+    if yahoo is None:
         return None
-    return YahooTicker(yahoo_config(settings), clock=clock, is_trading=lambda: phases.any_trading(clock.now()))
+    return YahooTicker(
+        yahoo_config(settings),
+        clock=clock,
+        open_now=lambda: phases.open_at(clock.now()),
+        learn=yahoo.currencies.learn,
+    )
 
 
 def _board(  # noqa: PLR0913 - what is shown of both sources, by keyword

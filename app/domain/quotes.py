@@ -81,6 +81,8 @@ class Quote:
     """How far the source says that it is behind the exchange; None where it says nothing, or not at all."""
     in_session: bool | None = None
     """Whether the source said that the market traded then; None where it does not tell."""
+    holds_for: timedelta | None = None
+    """How long it is the present price while its stream says nothing; None where heartbeats prove the stream alive."""
 
 
 _with_limits = quick_replacer(Quote, "lower_circuit_limit", "upper_circuit_limit")

@@ -169,7 +169,9 @@ class FallbackTicks:
 
     def _came(self, stream: Stream, quotes: Sequence[Quote]) -> None:
         if quotes:
-            self.last_tick_at[stream.name] = quotes[-1].received_at
+            # What is said again of a price, as that its session is over, is older than others.
+            newest = quotes[-1].received_at
+            self.last_tick_at[stream.name] = max(newest, self.last_tick_at.get(stream.name, newest))
 
     def _note(self, stream: Stream, status: FeedStatus) -> None:
         self.statuses[stream.name] = status

@@ -35,10 +35,6 @@ HOT_S = 60.0
 WANT_INTERVAL_S = 0.05
 """Hundreds of subscriptions that open at once become one message to the source."""
 
-WORD_HOLDS = timedelta(minutes=15)
-"""How long it is believed that a market is in session because its source said so with a price: no calendar here knows
-the hours of the world, and after its close a stream just falls silent."""
-
 HOUSEKEEPING_S = 0.5
 """How exactly linger and heat end."""
 
@@ -134,13 +130,16 @@ class LiveFeed:
     # ------------------------------------------------------------ for the quote service
 
     def latest(self, instrument_id: str, mode: StreamMode = StreamMode.FULL) -> Quote | None:
-        """The streamed state: only while its stream is LIVE, in at least this mode, received since the last break."""
+        """The streamed state: only while its stream is LIVE, in at least this mode, received since the last break.
+
+        Of a stream without heartbeats only for as long as the quote says that it holds.
+        """
         if not self._is_live(instrument_id):
             return None
         quote = self._book.newest(instrument_id)
         if quote is None or quote.mode < mode or self._carried[instrument_id].mode < mode:
             return None
-        return quote if quote.in_session is None or self._is_of_now(quote) else None
+        return quote if quote.holds_for is None or self._holds(quote, quote.holds_for) else None
 
     def latest_of(self, instrument_ids: Collection[str], mode: StreamMode = StreamMode.FULL) -> list[Quote | None]:
         """What `latest` says of each, in order, at a fraction of its price."""
@@ -152,7 +151,7 @@ class LiveFeed:
             if quote is not None
             and quote.mode >= mode
             and carried[quote.id].mode >= mode
-            and (quote.in_session is None or self._is_of_now(quote))
+            and (quote.holds_for is None or self._holds(quote, quote.holds_for))
             else None
             for quote in self._book.newest_of(instrument_ids)
         ]
@@ -244,8 +243,8 @@ class LiveFeed:
 
     # ------------------------------------------------------------ inside
 
-    def _is_of_now(self, quote: Quote) -> bool:
-        return self._clock.now() - quote.received_at < WORD_HOLDS
+    def _holds(self, quote: Quote, limit: timedelta) -> bool:
+        return self._clock.now() - quote.received_at < limit
 
     def _is_feed_live(self, _: str) -> bool:
         return self._status.state is FeedState.LIVE

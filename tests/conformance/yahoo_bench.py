@@ -94,7 +94,7 @@ async def open_yahoo_ticker_bench() -> AsyncIterator[TickerBench]:
     ) as sandbox:
         clock = SystemClock()
         config = YahooConfig(api_url=sandbox.url, stream_url=sandbox.yahoo_stream_url)
-        source = YahooTicker(config, clock=clock, is_trading=lambda: True, settings=QUICK)
+        source = YahooTicker(config, clock=clock, open_now=lambda: lambda _: True, settings=QUICK)
         feed = LiveFeed(source, clock=clock)
         listed = await to_thread.run_sync(known_to_yahoo, sandbox, market)
         never = next(row.instrument for row in market.listed if row.instrument.kind is InstrumentKind.OTHER)

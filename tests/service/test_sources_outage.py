@@ -8,6 +8,7 @@ import anyio
 from app.providers.breaker import FIRST_PAUSE
 from tests.service.both import both_sources, breaker, codes, quoted
 from tests.service.sockets import Stream, subscribed
+from tests.support.patience import PATIENCE
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import RunningService
 
@@ -166,3 +167,18 @@ async def test_what_yahoo_does_to_its_callers_has_an_answer_each(tmp_path: Path)
             assert "<" not in response["errors"][0]["message"], "nothing of an upstream body"
             sandbox.heal()
         assert response["errors"][0]["extensions"]["retryAfterMs"] > 0
+
+
+async def test_a_stream_of_yahoos_that_falls_silent_serves_no_frozen_price(tmp_path: Path) -> None:
+    """Its socket is open and its state LIVE; a price of minutes ago is asked for anew all the same."""
+    asked = f'{{ quote(id: "{WORLD}") {{ lastPrice receivedAt freshness ageMs }} }}'
+    async with both_sources(tmp_path) as (service, sandbox):
+        with anyio.fail_after(PATIENCE):
+            while (streamed := await service.ask(asked))["extensions"]["cost"]["fromStream"] == 0:  # noqa: ASYNC110 - seen from outside
+                await anyio.sleep(0.02)
+        assert await sandbox.fault("yahoo_stream_silent") == 1
+        sandbox.clock.shift(seconds=160)
+        answer = await service.ask(asked)
+        assert (answer["extensions"]["cost"]["fromStream"], codes(answer)) == (0, {})
+        assert answer["data"]["quote"]["ageMs"] < 160_000
+        assert answer["data"]["quote"]["receivedAt"] > streamed["data"]["quote"]["receivedAt"]

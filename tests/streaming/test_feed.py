@@ -96,14 +96,15 @@ async def test_latest_needs_a_live_feed_a_packet_and_the_mode() -> None:
             assert stage.feed.latest(A.id, LTP) is None
 
 
-async def test_a_sources_word_that_its_market_is_open_wears_off() -> None:
-    """After the close of New York a stream falls silent; its last price must not be called live all night."""
+async def test_a_price_of_a_stream_without_heartbeats_holds_for_its_time_alone() -> None:
+    """A stream that fell silent, as after the close of New York, leaves a price that must not be called live."""
     async with running_feed() as stage:
         with stage.feed.quote_stream([A, B], QUOTE):
             await stage.settle()
-            streamed, other = replace(a_quote("A", 1, QUOTE), in_session=True), a_quote("B", 1, QUOTE)
+            streamed = replace(a_quote("A", 1, QUOTE), holds_for=timedelta(minutes=2))
+            other = replace(a_quote("B", 1, QUOTE), in_session=True)
             stage.feed.publish_quotes([streamed, other])
-            await stage.pass_time(890)
+            await stage.pass_time(110)
             assert stage.feed.latest_of([A.id, B.id], QUOTE) == [streamed, other]
             await stage.pass_time(20)
             assert stage.feed.latest_of([A.id, B.id], QUOTE) == [None, other]

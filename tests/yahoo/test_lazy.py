@@ -11,7 +11,7 @@ from app.clock import SystemClock
 from app.providers.yahoo import adapter, stream
 from app.providers.yahoo.config import YahooConfig
 yahoo = adapter.build_yahoo(YahooConfig(), clock=SystemClock())
-stream.YahooTicker(YahooConfig(), clock=SystemClock(), is_trading=lambda: None)
+stream.YahooTicker(YahooConfig(), clock=SystemClock(), open_now=lambda: lambda _: None)
 yahoo.close()
 print([name for name in {VENDORS} if name in sys.modules])
 """

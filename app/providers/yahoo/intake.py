@@ -7,13 +7,14 @@ go out to the sink.
 import binascii
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
 import structlog
 
 from app.domain.errors import MarketDataError
+from app.domain.instruments import Instrument
 from app.domain.provenance import DataSource
 from app.domain.quotes import Quote
 from app.domain.ticks import Tick
@@ -26,7 +27,14 @@ PENDING_TICKS = 2_000
 Behind = Mapping[str, tuple[Wanted, ...]]
 """Yahoo's symbol -> whoever wants it: NSE:NIFTY 50 and YAHOO:^NSEI are one symbol."""
 
+IsOpen = Callable[[Instrument], bool | None]
+"""Whether an instrument's price can move at this moment; None where nobody here knows its hours."""
+
 _log = structlog.get_logger(__name__)
+
+
+def untaught(symbol: str, currency: str | None) -> None:
+    """Nobody learns currencies."""
 
 
 @dataclass(slots=True)
@@ -50,14 +58,21 @@ class Intake:
     a newer state replaces the older one; ticks are delivered early, never dropped. Not thread-safe.
     """
 
-    def __init__(self, source: DataSource) -> None:
+    def __init__(self, source: DataSource, learn: Callable[[str, str | None], None] = untaught) -> None:
+        """`learn` is told what currency a message has, by its symbol."""
         self.counters = Counters()
         self.decode: Callable[[bytes], Update] | None = None
         """Set before the first subscription: its library is imported only then."""
         self._source = source
         self._bound: Behind = {}
+        self._learn = learn
         self._states: dict[str, Update] = {}
-        self._newest: dict[str, datetime] = {}
+        self._priced_at: dict[str, datetime] = {}
+        """When the price of each state was received."""
+        self._newest: set[str] = set()
+        """Symbols whose state was not delivered yet."""
+        self._ended: set[str] = set()
+        """Symbols of which the last message said that their session is over."""
         self._ticks: list[Tick] = []
         self._sink: TickSink | None = None
 
@@ -69,8 +84,9 @@ class Intake:
         """Which instruments each symbol stands for; messages of others are dropped."""
         self._bound = wanted
         for symbol in self._states.keys() - wanted.keys():
-            del self._states[symbol]
-            self._newest.pop(symbol, None)
+            del self._states[symbol], self._priced_at[symbol]
+        self._newest &= wanted.keys()
+        self._ended &= wanted.keys()
 
     def ids_of(self, symbols: Iterable[str]) -> frozenset[str]:
         """Ids of the instruments behind the symbols."""
@@ -79,7 +95,19 @@ class Intake:
     def forget(self) -> None:
         """The line broke: what was collected may have changed since."""
         self._states.clear()
+        self._priced_at.clear()
         self._newest.clear()
+
+    def may_trade(self, is_open: IsOpen) -> bool:
+        """Whether anything that is wanted may trade: by the calendar; where it does not know, by Yahoo's last word.
+
+        What was never heard of may trade.
+        """
+        return any(
+            known or (known is None and symbol not in self._ended)
+            for symbol, wants in self._bound.items()
+            for known in (is_open(want.instrument) for want in wants)
+        )
 
     def accept(self, message: str | bytes, received_at: datetime) -> None:
         """Take a message."""
@@ -92,11 +120,17 @@ class Intake:
             self._report(error)
             return
         self.counters.packets += 1
-        if not update.is_regular or update.symbol not in self._bound:
+        if update.symbol not in self._bound:
             return
+        if not update.is_regular:
+            self._end_session(update)
+            return
+        self._ended.discard(update.symbol)
+        self._learn(update.symbol, update.currency)
         state = collected(self._states.get(update.symbol), update)
         self._states[update.symbol] = state
-        self._newest[update.symbol] = received_at
+        self._priced_at[update.symbol] = received_at
+        self._newest.add(update.symbol)
         for want in self._bound[update.symbol]:
             if want.every_tick:
                 self._keep_tick(state, want, received_at)
@@ -105,12 +139,21 @@ class Intake:
         """Deliver everything that has arrived."""
         self._flush_ticks(sink)
         if self._newest:
-            newest, self._newest = self._newest, {}
+            newest, self._newest = self._newest, set()
             sink.publish_quotes(self._quotes(newest))
 
-    def _quotes(self, newest: Mapping[str, datetime]) -> list[Quote]:
+    def _end_session(self, update: Update) -> None:
+        """The last price of the session stays what it is, and was received when it was; only that it is over is new."""
+        symbol = update.symbol
+        self._ended.add(symbol)
+        state = self._states.get(symbol)
+        if state is not None and state.is_regular:
+            self._states[symbol] = replace(state, market_hours=update.market_hours)
+            self._newest.add(symbol)
+
+    def _quotes(self, newest: Collection[str]) -> list[Quote]:
         quotes = []
-        for symbol, received_at in newest.items():
+        for symbol in sorted(newest, key=self._priced_at.__getitem__):
             for want in self._bound.get(symbol, ()):
                 try:
                     quote = to_quote(
@@ -118,7 +161,7 @@ class Intake:
                         want.instrument,
                         mode=want.mode,
                         source=self._source,
-                        received_at=received_at,
+                        received_at=self._priced_at[symbol],
                     )
                 except MarketDataError as error:
                     self._report(error)

@@ -23,17 +23,14 @@ from app.ports import Clock, TickSink, Wanted
 from app.providers.backoff import Backoff
 from app.providers.race import first_of
 from app.providers.yahoo.config import YahooConfig
-from app.providers.yahoo.intake import Counters, Intake, subscriptions
+from app.providers.yahoo.intake import Counters, Intake, IsOpen, subscriptions, untaught
+from app.providers.yahoo.silence import SilenceWatch
 from app.providers.yahoo.stream_settings import StreamSettings
 from app.providers.yahoo.symbols import to_yahoo_symbol
 from app.providers.yahoo.updates import Update
 
 MAX_MESSAGE_BYTES = 64 << 10
 """A price takes 300 bytes; nothing else that Yahoo sends comes near."""
-SILENCE_CHECKS = 10
-"""How often within the allowed silence the watch looks: a dead socket is found at most a tenth late."""
-DOUBLINGS = 16
-"""Beyond this the longest silence is reached with any sensible first one; it keeps the power small."""
 
 _log = structlog.get_logger(__name__)
 
@@ -67,10 +64,12 @@ class YahooTicker:
         config: YahooConfig,
         *,
         clock: Clock,
-        is_trading: Callable[[], bool | None],
+        open_now: Callable[[], IsOpen],
         settings: StreamSettings | None = None,
         tls: ssl.SSLContext | None = None,
+        learn: Callable[[str, str | None], None] = untaught,
     ) -> None:
+        """`open_now`: by the calendar of this moment. `learn` is told what currency a message has, by its symbol."""
         self.source = config.source
         self._settings = settings or StreamSettings()
         self.capacity = self._settings.capacity
@@ -78,13 +77,13 @@ class YahooTicker:
         # Reading the system's authorities blocks for 20 ms: once here, not at each dial on the event loop.
         self._tls = tls or (ssl.create_default_context() if config.stream_url.startswith("wss:") else None)
         self._clock = clock
-        self._is_trading = is_trading
-        self._intake = Intake(self.source)
+        self._open_now = open_now
+        self._silence = SilenceWatch(self._settings)
+        self._intake = Intake(self.source, learn)
         self._backoff = Backoff(self._settings.first_delay, self._settings.longest_delay)
         self._wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
         self._dials = 0
-        self._silent_lives = 0
         self._status = FeedStatus(FeedState.CONNECTING, clock.now())
         self._sink: TickSink | None = None
 
@@ -174,7 +173,8 @@ class YahooTicker:
 
     async def _use(self, socket: ClientConnection) -> Ending:
         """Read the socket until it ends; it is closed after this."""
-        opened, frames = self._clock.monotonic(), self.counters.frames
+        opened = self._clock.monotonic()
+        self._silence.begin(opened, self.counters.frames)
         self._enter(FeedState.LIVE)
         try:
             ending = await first_of(
@@ -182,8 +182,7 @@ class YahooTicker:
                 lambda: self._subscribe(socket),
                 self._watch_silence,
             )
-            was_silent = ending is Ending.STALLED and self.counters.frames == frames
-            self._silent_lives = self._silent_lives + 1 if was_silent else 0
+            self._silence.end(self.counters.frames, stalled=ending is Ending.STALLED)
             return ending
         finally:
             socket.transport.abort()
@@ -221,18 +220,10 @@ class YahooTicker:
             await socket.send(request)
 
     async def _watch_silence(self) -> Ending:
-        heard, frames = self._clock.monotonic(), self.counters.frames
-        allowed = min(self._settings.longest_silence, self._settings.silence * 2 ** min(self._silent_lives, DOUBLINGS))
-        pause = allowed / SILENCE_CHECKS
         while True:
-            before = self._clock.monotonic()
-            await anyio.sleep(pause)
-            now = self._clock.monotonic()
-            is_quiet = not self._wanted or self._is_trading() is not True
-            # An event loop that was held up itself proves nothing about the socket.
-            if is_quiet or self.counters.frames != frames or now - before > 3 * pause:
-                heard, frames = now, self.counters.frames
-            elif now - heard >= allowed:
+            await anyio.sleep(self._silence.pause)
+            may_trade = self._intake.may_trade(self._open_now())
+            if self._silence.is_dead(self._clock.monotonic(), self.counters.frames, may_trade=may_trade):
                 return Ending.STALLED
 
     async def _after(self, ending: Ending) -> None:

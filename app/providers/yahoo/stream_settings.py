@@ -17,11 +17,11 @@ class StreamSettings:
     flush_interval: float = 0.1
     """Shortest time between two deliveries: Yahoo itself sends a symbol about once a second."""
     silence: float = 60.0
-    """With something subscribed and an exchange open, a socket without a message for so long is dead. Yahoo has no
+    """With something subscribed that may trade, a socket without a message for so long is dead. Yahoo has no
     heartbeats, and a quiet share may well be silent for half a minute."""
     longest_silence: float = 1800.0
     """A socket that replaced a silent one and is silent itself proves that there is nothing to say, as after the close
-    of the wanted exchange while another trades: each time it may be silent twice as long, up to this."""
+    of an exchange abroad, whose hours nobody here knows: each time it may be silent twice as long, up to this."""
     ping_interval: float = 20.0
     """A line that answers no ping is dead, also while no exchange trades."""
     ping_timeout: float = 20.0

@@ -23,6 +23,11 @@ way takes a second or two."""
 REGULAR = 1
 OUT_OF_HOURS = frozenset({2, 3})
 """market_hours: after the close, and extended. What trades then is not the price of the session."""
+IN_SESSION = {REGULAR: True, **dict.fromkeys(OUT_OF_HOURS, False)}
+"""0 is both `before the session` and `not carried`: nothing is known."""
+HOLDS = timedelta(minutes=2)
+"""Yahoo has no heartbeats: what a symbol was priced at is taken for the present price so long and no longer. An index
+has a message every 15 s, a share with each trade; whoever asks after this time has a new answer by request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,8 @@ def to_quote(
         last_quantity=_count(update.last_quantity),
         exchange_time=exchange_time,
         delayed_by=_delay(exchange_time, received_at),
-        in_session=True if update.market_hours == REGULAR else None,
+        in_session=IN_SESSION.get(update.market_hours),
+        holds_for=HOLDS,
     )
 
 
