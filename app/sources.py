@@ -77,7 +77,13 @@ def join_sources(  # noqa: PLR0913 - the parts of both sources, by keyword
 
     breakers = {DataSource.KITE: {QUOTES: breaker(), CANDLES: breaker()}}
     quotes: dict[DataSource, Link[QuoteSource]] = {
-        DataSource.KITE: Link(DataSource.KITE, kite.quotes, breakers[DataSource.KITE][QUOTES], is_on_kite)
+        DataSource.KITE: Link(
+            DataSource.KITE,
+            kite.quotes,
+            breakers[DataSource.KITE][QUOTES],
+            is_on_kite,
+            has_session=lambda: kite.tokens.token is not None,
+        )
     }
     candles: dict[DataSource, Link[CandleSource]] = {
         DataSource.KITE: Link(DataSource.KITE, kite.candles, breakers[DataSource.KITE][CANDLES], is_on_kite)

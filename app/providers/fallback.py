@@ -36,6 +36,11 @@ LONGEST = 6.0
 asked for elsewhere; all are answered together, before the first caller leaves."""
 
 
+def _always() -> bool:
+    """The rule of those who need no login."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Link(Generic[S]):
     """One source in its place."""
@@ -46,6 +51,13 @@ class Link(Generic[S]):
     breaker: Breaker
     carries: Callable[[Instrument], bool]
     """Whether the source has this instrument at all."""
+    has_session: Callable[[], bool] = _always
+    """Whether it may be asked at all, as far as is known without asking."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it would refuse whatever it is asked now, at once."""
+        return self.breaker.is_hopeless or not self.has_session()
 
     async def ask(self, call: Callable[[S], Awaitable[A]], *, within: float | None, turn: float = inf) -> A:
         """The source's answer. Raises SourceError at once while its circuit is open.
@@ -152,9 +164,7 @@ class FallbackQuotes:
         0 where there is none. A source that is certain to refuse costs no time: what falls through it shares the call
         of the next one.
         """
-        hopeful = (
-            place for place, link in enumerate(self._links) if not link.breaker.is_hopeless and link.carries(instrument)
-        )
+        hopeful = (place for place, link in enumerate(self._links) if not link.is_hopeless and link.carries(instrument))
         return next(hopeful, 0)
 
     async def quotes(self, instruments: Sequence[Instrument]) -> QuoteBatch:

@@ -1,5 +1,7 @@
 """Quotes from the first source that can answer, with the reason where it was not the first choice."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -233,6 +235,9 @@ async def test_each_instrument_waits_for_the_first_source_that_is_worth_asking()
         return [pair.both.lane_of(each) for each in (INFY, WORLD, FUTURE)]
 
     assert (pair.both.lanes, lanes()) == (2, [0, 1, 0])
+    pair.links[0] = replace(pair.links[0], has_session=lambda: False)
+    assert lanes() == [1, 1, 0], "nobody logged in yet"
+    pair.links[0] = replace(pair.links[0], has_session=lambda: True)
     pair.first.outage = LOGIN
     await pair.prices(INFY)
     assert lanes() == [1, 1, 0]
