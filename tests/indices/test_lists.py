@@ -74,12 +74,19 @@ def test_any_bytes_give_members_or_a_clear_refusal(raw: bytes) -> None:
 
 
 def test_the_lists_that_ship_carry_their_date_and_source() -> None:
-    """NIFTY 50 has fifty members, each once, and is of the review that its source names."""
-    (nifty,) = [each for each in shipped_lists() if each.index == NIFTY]
-    assert nifty.valid_from == date(2025, 9, 30)
-    assert len(set(nifty.members)) == len(nifty.members) == 50
-    assert all(member.startswith("NSE:") for member in nifty.members)
-    assert "review of August 2025" in nifty.source
+    """Each member once, and of the review that the source names."""
+    shipped = {(each.index, each.valid_from): each for each in shipped_lists()}
+    sizes = {
+        (NIFTY, date(2025, 9, 30)): (50, "review of August 2025"),
+        (NIFTY, date(2026, 3, 30)): (50, "review of February 2026"),
+        ("NSE:NIFTY BANK", date(2025, 12, 31)): (14, "announcement of 2025-12-01"),
+    }
+    assert shipped.keys() == sizes.keys()
+    for key, (size, review) in sizes.items():
+        members = shipped[key].members
+        assert len(set(members)) == len(members) == size
+        assert all(member.startswith("NSE:") for member in members)
+        assert review in shipped[key].source
 
 
 MASTER = [

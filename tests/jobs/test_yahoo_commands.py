@@ -101,11 +101,11 @@ async def test_an_import_that_was_wrong_is_noticed_and_undone(shell: Shell) -> N
     late = await shell.run("indices", "import", str(file), *nifty)
     assert (late.returncode, late.stderr) == (0, "")
     told = " ".join(late.stdout.split())
-    assert "It counts from that day on; until then the one of 2025-09-30 does." in told
+    assert "It counts from that day on; until then the one of 2026-03-30 does." in told
     assert "not yet" in (await shell.run("indices", "list")).stdout
     gone = await shell.run("indices", "remove", *nifty)
     assert (gone.returncode, gone.stderr) == (0, "")
-    assert "is removed; today the list of 2025-09-30 counts." in " ".join(gone.stdout.split())
+    assert "is removed; today the list of 2026-03-30 counts." in " ".join(gone.stdout.split())
     again = await shell.run("indices", "remove", *nifty)
     assert again.returncode == 2
     assert again.stderr.startswith("error: there is no imported list of NSE:NIFTY 50 from 2099-01-01 on")

@@ -75,7 +75,7 @@ async def test_a_cold_context_is_one_call_of_each_source_and_a_warm_one_none(tmp
         assert first["asOf"] < live["asOf"]
         is_whole(live)
         assert missing(context)[STALE_LIST] == (
-            "STALE_LIST: the list is of 2025-09-30, older than 7 months: import a newer one"
+            "STALE_LIST: the list is of 2026-03-30, older than 7 months: import a newer one"
         )
         await what_else_may_be_asked(service)
 
@@ -102,7 +102,7 @@ def is_whole(context: Mapping[str, Any]) -> None:
     breadth = context["breadth"]
     assert breadth["advances"] + breadth["declines"] + breadth["unchanged"] + breadth["unpriced"] == 50
     assert breadth["unpriced"] == 0
-    assert breadth["constituentsAsOf"] == "2025-09-30"
+    assert breadth["constituentsAsOf"] == "2026-03-30"
     moves = {part: context[part] for part in ("indices", "sectors", "global", "currencies", "commodities")}
     assert [len(part) for part in moves.values()] == [6, 14, 9, 5, 6]
     quotes = [move["quote"] for part in moves.values() for move in part]

@@ -66,7 +66,7 @@ async def test_an_imported_list_is_what_breadth_and_movers_are_made_of(tmp_path:
     async with both_sources(tmp_path) as (service, sandbox):
         old = (await service.ask(VIEW, index=NIFTY))["data"]["marketContext"]
         assert alarms(old) == {f"{NIFTY} members"}
-        assert old["breadth"]["constituentsAsOf"] == "2025-09-30"
+        assert old["breadth"]["constituentsAsOf"] == "2026-03-30"
 
         shares = ["NSE:INFY", "NSE:TCS", "NSE:WIPRO", "NSE:SBIN"]
         today = ist_date(sandbox.clock.now())
