@@ -58,6 +58,7 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
 
     handshake_seconds = HANDSHAKE_SECONDS
     max_control_frames = MAX_CONTROL_FRAMES
+    control_seconds = CONTROL_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -181,13 +182,12 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
     def _is_flooding(self) -> bool:
         now = self.loop.time()
         if now >= self._counted_until:
-            self._counted_until, self._control_frames = now + CONTROL_SECONDS, 0
+            self._counted_until, self._control_frames = now + self.control_seconds, 0
         self._control_frames += 1
         if self._control_frames <= self.max_control_frames:
             return False
-        self._fail(
-            CloseCode.POLICY_VIOLATION, f"more than {self.max_control_frames} pings or pongs in {CONTROL_SECONDS:g} s"
-        )
+        most = f"{self.max_control_frames} pings or pongs in {self.control_seconds:g} s"
+        self._fail(CloseCode.POLICY_VIOLATION, f"more than {most}")
         return True
 
     def pause_writing(self) -> None:

@@ -1,5 +1,8 @@
 """The server's own bounds, over raw sockets."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import anyio
 import orjson
 import pytest
@@ -157,6 +160,13 @@ async def test_body_is_not_counted_as_headers(server: Server):
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
 
 
+async def pour(stream: SocketStream, piece: bytes, *, pause: float = 0.001) -> None:
+    """Send it again and again."""
+    while True:
+        await stream.send(piece)
+        await anyio.sleep(pause)
+
+
 async def test_trailers_are_read_and_not_believed():
     """They come when the headers are with the application, which must not see them grow."""
     seen: list[list[tuple[bytes, bytes]]] = []
@@ -181,39 +191,48 @@ async def test_trailers_have_the_bounds_of_headers(answered: bool, line: bytes):
     async def early(request: Request) -> Response:
         return Response("early" if answered else await request.body())
 
-    async def pour(stream: SocketStream) -> None:
-        while True:
-            await stream.send(line)
-            await anyio.sleep(0.001)
-
     app = Starlette(routes=[Route("/", early, methods=["POST"])])
     async with serving(app) as server, await connected(server) as stream:
         await stream.send(CHUNKED.replace(b"connection: close\r\n", b"") + b"0\r\nx: ")
         if answered:
             assert (await stream.receive()).endswith(b"early")
         with anyio.fail_after(PATIENCE), pytest.raises(anyio.BrokenResourceError):
-            await pour(stream)
+            await pour(stream, line)
 
 
-async def test_trailers_that_take_too_long_end_the_connection():
-    """As headers do; the request has no answer yet, or has it."""
-
-    class Impatient(BoundedHttpProtocol):
-        header_seconds = 0.3
-
-    async with serving(APP, http_protocol=Impatient) as server:
-        assert await answer(server, CHUNKED + b"0\r\n", b"x: a", b"b") == b""
-
-
-async def test_chunk_that_takes_long_is_no_trailer():
-    """A body may come slower than headers: its own time is the application's to measure."""
+@asynccontextmanager
+async def begun() -> AsyncIterator[SocketStream]:
+    """A chunked body has begun, the application waits for more of it; from now on headers may take little time."""
+    asked = anyio.Event()
 
     class Impatient(BoundedHttpProtocol):
-        header_seconds = 0.3
+        """At the end."""
 
-    async with serving(APP, http_protocol=Impatient) as server, await connected(server) as stream:
-        await stream.send(CHUNKED + b"5\r\n")
-        await anyio.sleep(0.5)
+    async def notes(request: Request) -> Response:
+        asked.set()
+        return await echo(request)
+
+    app = Starlette(routes=[Route("/", notes, methods=["POST"])])
+    async with serving(app, http_protocol=Impatient) as server, await connected(server) as stream:
+        await stream.send(CHUNKED)
+        await asked.wait()
+        Impatient.header_seconds = 0.1
+        yield stream
+
+
+async def test_trailers_have_the_time_of_headers():
+    """However many bytes come, now and then."""
+    async with begun() as stream:
+        await stream.send(b"0\r\n")
+        with anyio.fail_after(PATIENCE), pytest.raises(anyio.BrokenResourceError):
+            await pour(stream, b"x", pause=0.02)
+
+
+async def test_chunk_may_take_longer():
+    """A body may come slower than headers: its time is the application's to measure."""
+    async with begun() as stream:
+        await stream.send(b"5\r\n")
+        await anyio.sleep(0.3)
         await stream.send(b"hello\r\n0\r\n\r\n")
         assert (await until_closed(stream)).endswith(b"0 10")
 
