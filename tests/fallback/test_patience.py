@@ -1,6 +1,4 @@
-"""How long a source is waited for, what counts as its failure, and what a question cost. In virtual time."""
-
-from typing import Any
+"""How long a source is waited for, what counts as its failure, and what a question cost."""
 
 import anyio
 import pytest
@@ -20,16 +18,9 @@ from app.ports import QuoteSource
 from app.providers.breaker import FAILURES
 from app.providers.fallback import LONGEST, PATIENCE, TURN
 from tests.fallback.test_quotes import FUTURE, INFY, WORLD, Pair
-from tests.support.virtual_time import VIRTUAL_TIME
 
 DOWN = SourceUnavailable("it is down")
 LATE = "KITE: SOURCE_TIMEOUT: KITE did not answer within 3 s"
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Nothing here touches a socket."""
-    return VIRTUAL_TIME
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from app.providers.fallback_ticks import FallbackTicks, Stream
 from app.streaming.feed import LiveFeed
 from tests.streaming.stage import PlayedTicks, a_quote, a_tick, an_instrument
 from tests.support.clock import FixedClock
+from tests.support.patience import PATIENCE
 
 INFY, WORLD, FUTURE = (an_instrument(name) for name in ("INFY", "WORLD", "FUTURE"))
 GRACE = 0.05
@@ -48,7 +49,7 @@ class Pair:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what tasks will do."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110 - no event says so
             await anyio.sleep(0.005)
 

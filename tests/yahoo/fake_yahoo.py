@@ -73,6 +73,8 @@ class FakeYahoo:
     cookie_answer: Answer | None = None
     delay: float = 0.0
     """Seconds before each answer that is no cookie and no crumb."""
+    held: anyio.Event | None = None
+    """What each of these answers waits for besides."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -90,6 +92,8 @@ class FakeYahoo:
         if path == "/v1/test/getcrumb":
             return _answered(self.crumb_answer, request) or PlainTextResponse(self.crumb)
         await anyio.sleep(self.delay)
+        if self.held is not None:
+            await self.held.wait()
         if "chart" not in path and request.query_params.get("crumb") != self.crumb:
             return refusal("finance", 401, "Unauthorized", "Invalid Crumb")
         answer = self.script.popleft() if self.script else self.usual

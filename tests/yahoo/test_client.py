@@ -27,6 +27,7 @@ from app.providers.yahoo.adapter import Yahoo, build_yahoo
 from app.providers.yahoo.config import Patience, YahooConfig
 from app.providers.yahoo.limits import Endpoint
 from tests.kite_ticker.test_dial import SelfSigned
+from tests.support.patience import PATIENCE
 from tests.support.ports import silent_port
 from tests.yahoo.conftest import LONG, NO_LIMITS
 from tests.yahoo.fake_yahoo import FakeYahoo, html, quote_row, quotes, refusal
@@ -174,10 +175,10 @@ async def test_a_slow_answer_is_a_timeout(fake: FakeYahoo, build: Callable[..., 
     """Within the patience, and the loop goes on meanwhile."""
     yahoo = build(fake.url, patience=Patience(connect=0.3, answer=0.3, first=0.0))
     await to_thread.run_sync(yahoo.client._open)
-    fake.delay = 1.0
-    with anyio.fail_after(2), pytest.raises(SourceTimeout):
+    fake.held = anyio.Event()
+    with anyio.fail_after(PATIENCE), pytest.raises(SourceTimeout):
         await ask(yahoo)
-    fake.delay = 0.0
+    fake.held.set()
 
 
 async def test_a_server_that_is_not_there_is_unavailable(build: Callable[..., Yahoo], calls: list[tuple[str, str]]):
@@ -278,10 +279,14 @@ async def test_many_calls_at_once_share_cookie_and_crumb(fake: FakeYahoo, yahoo:
 async def test_a_cancelled_call_harms_no_other(fake: FakeYahoo, yahoo: Yahoo):
     """Its thread ends by itself."""
     await ask(yahoo)
-    fake.delay = 0.3
-    with anyio.move_on_after(0.1):
-        await ask(yahoo)
-    fake.delay = 0.0
+    before, fake.held = len(fake.requests), anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, yahoo)
+        with anyio.fail_after(PATIENCE):
+            while len(fake.requests) == before:  # noqa: ASYNC110 -- another task's list fires no event
+                await anyio.sleep(0.005)
+        group.cancel_scope.cancel()
+    fake.held.set()
     assert await ask(yahoo) == 1523.4
 
 
