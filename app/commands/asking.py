@@ -135,8 +135,8 @@ async def open_service(beside: Beside) -> AsyncIterator[RunningService]:
 def _one(body: Any, field: str) -> Any:
     """The one field of a GraphQL answer. Raises ServiceRefused for its first error."""
     match body:
-        case {"errors": [{"message": message, "extensions": {"code": Forbidden.code}}, *_]}:
-            msg = f"{Forbidden.code}: {message}; a command takes it from ADMIN_TOKEN, which the service has too"
+        case {"errors": [{"extensions": {"code": Forbidden.code}}, *_]}:
+            msg = f"{Forbidden.code}: the service takes this from an ADMIN alone: set its ADMIN_TOKEN here too"
         case {"errors": [{"message": message, "extensions": {"code": LoginRequired.code}}, *_]}:
             msg = f"{LoginRequired.code}: {message}, then run this again"
         case {"errors": [{"message": message, "extensions": {"code": code}}, *_]}:

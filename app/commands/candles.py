@@ -24,6 +24,7 @@ from app.commands.start import FAILED, load_settings, refuse, start_logs
 from app.domain.candles import CandleSeries
 from app.domain.errors import MarketDataError
 from app.redaction import Secrets
+from app.services.history.request import MAX_BARS
 from app.settings import Settings
 
 
@@ -46,6 +47,8 @@ def candles(  # noqa: PLR0913 - the options of the command
     shape: Shape,
 ) -> None:
     """Writes the bars to stdout. Ends with code 1 and the reason on stderr if some could not be had."""
+    if last is not None and not 1 <= last <= MAX_BARS:
+        refuse(f"--last {last}: ask for 1 to {MAX_BARS} bars, and for more page by page with --to")
     try:
         asked = CandleQuestion(
             instrument_id=instrument_id,

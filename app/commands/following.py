@@ -24,7 +24,7 @@ from app.domain.jobs import JobState
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C, as the shell has it."""
-QUEUED = "waiting for its turn: the service does one job of a kind at a time"
+QUEUED = "waiting for its turn"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
+import orjson
 import pytest
 from anyio import to_thread
 from anyio.abc import Process
@@ -172,6 +173,18 @@ async def test_candles_are_exported(shell: Shell) -> None:
     assert {row["source"] for row in rows} == {"SANDBOX"}
 
 
+async def test_an_export_may_be_longer_than_an_answer(shell: Shell) -> None:
+    """In pages: each bar once and in order, as many as were asked for, also where there are fewer in all."""
+    done = await shell.run("candles", "NSE:INFY", "--interval", "1m", "--last", "45000", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    series = orjson.loads(done.stdout)
+    times = [bar["epochSeconds"] for bar in series["candles"]]
+    assert series["count"] == len(times) == series["sources"][0]["candles"] == 45_000
+    assert times == list(range(times[0], times[0] + 45_000 * 60, 60)), "its market is always open"
+    few = await shell.run("candles", "NSE:INFY", "--interval", "month", "--last", "25000", "--csv")
+    assert (few.returncode, few.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("shape", [["--csv"], ["--json"], []], ids=["csv", "json", "table"])
 async def test_bars_that_cannot_be_written_are_told_in_a_line(shell: Shell, shape: list[str]) -> None:
     """With code 1, where the disk is full."""
@@ -210,6 +223,7 @@ async def test_an_error_of_the_service_is_one_line(shell: Shell, arguments: tupl
     ("arguments", "line"),
     [
         (("candles", "NSE:INFY", "--interval", "7m"), "error: --interval 7m: write minute or 1m"),
+        (("candles", "NSE:INFY", "--last", "50001"), "error: --last 50001: ask for 1 to 50000 bars"),
         (("candles", "NSE:INFY", "--to", "soon"), "error: --to soon: write a date as 2015-01-31"),
         (("candles", "NSE:INFY", "--csv", "--json"), "error: --csv and --json exclude each other"),
         (("backfill", "NSE:INFY", "--from", "soon"), "error: --from soon: write a date as 2015-01-31"),
@@ -219,7 +233,7 @@ async def test_an_error_of_the_service_is_one_line(shell: Shell, arguments: tupl
         ),
         (("backfill", *["NSE:INFY"] * 501, "--from", "2020-01-01"), "error: `ids` has 501 entries and at most 500"),
     ],
-    ids=["interval", "to", "shapes", "from", "future", "many"],
+    ids=["interval", "last", "to", "shapes", "from", "future", "many"],
 )
 def test_wrong_arguments_are_told_before_anything_is_opened(arguments: tuple[str, ...], line: str) -> None:
     """In one line, with code 2."""
