@@ -28,6 +28,8 @@ class LeanHttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._outbox: Outbox = getattr(self.config, "outbox", None) or Outbox()
         self._idle_since: float | None = None
+        self._before: Cycle | None = None
+        """The request before the newest of those that wait for answers before theirs."""
         self._is_set_aside = False
         """Whether the message that is parsed asks for another protocol and is no request, or not yet."""
 
@@ -102,6 +104,7 @@ class LeanHttpProtocol(HttpToolsProtocol):
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, app)
         else:
+            self._before = before
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
 
@@ -132,6 +135,14 @@ class LeanHttpProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         LeanHttpProtocol.data_received(self, b"".join([*lines, b"\r\n", rest]))
+
+    def _withdraw(self) -> bool:
+        """Forget the newest request, if it still waits for the answers before its own."""
+        if self._before is None or not self.pipeline or self.pipeline[0][0] is not self.cycle:
+            return False
+        self.pipeline.popleft()
+        self.cycle = self._before
+        return True
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

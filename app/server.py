@@ -192,7 +192,7 @@ class BoundedHttpProtocol(LeanHttpProtocol):
         if self.transport.is_closing():
             return
         self._refused = True
-        if self.cycle is not None and self.cycle.more_body:
+        if self.cycle is not None and self.cycle.more_body and not self._withdraw():
             self._outbox.flush()
             self.transport.close()  # refused is the rest of a request that waits for its body, or has its answer
         elif self._is_answering():

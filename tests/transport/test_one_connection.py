@@ -14,6 +14,7 @@ from tests.support.serving import serving
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n"
 UPGRADE = b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+BROKEN = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nno size\r\n"
 
 
 class Slow:
@@ -54,7 +55,13 @@ async def until_closed(stream: SocketStream) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("follows", "reason"), [(b"GARBAGE\r\n\r\n", b"no HTTP/1.1 request"), (UPGRADE, b"an upgrade must wait")]
+    ("follows", "reason"),
+    [
+        (b"GARBAGE\r\n\r\n", b"no HTTP/1.1 request"),
+        (BROKEN, b"no HTTP/1.1 request"),
+        (HEAD + b"\r\nagain" + BROKEN, b"no HTTP/1.1 request"),
+        (UPGRADE, b"an upgrade must wait"),
+    ],
 )
 async def test_answer_is_not_lost_by_what_follows(server: Server, slow: Slow, follows: bytes, reason: bytes):
     """A broken request, or an upgrade, behind one that is being answered: first the answer, then the refusal."""
@@ -67,6 +74,7 @@ async def test_answer_is_not_lost_by_what_follows(server: Server, slow: Slow, fo
     first, _, second = received.partition(b"HTTP/1.1 400")
     assert first.startswith(b"HTTP/1.1 200")
     assert b"hello" in first
+    assert (b"again" in first) == (b"again" in follows)
     assert reason in second
 
 
