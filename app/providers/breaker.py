@@ -48,6 +48,15 @@ class Breaker:
         self._open_until = 0.0
         self._error: SourceError | None = None
         self._wants_login = False
+        self._patience: float | None = None
+
+    @property
+    def too_slow_for(self) -> float | None:
+        """Seconds within which an answer closes a circuit that only impatience keeps open; None for every other one.
+
+        Whoever has another source left when they were over. The source may well answer those who have none.
+        """
+        return None if self._state is BreakerState.CLOSED else self._patience
 
     @property
     def is_hopeless(self) -> bool:
@@ -71,10 +80,11 @@ class Breaker:
     def succeeded(self) -> None:
         """The source answered."""
         self._failures, self._pause, self._error, self._wants_login = 0, self._first_pause, None, False
+        self._patience = None
         self._become(BreakerState.CLOSED)
 
-    def failed(self, error: SourceError) -> None:
-        """The source did not answer.
+    def failed(self, error: SourceError, *, patience: float | None = None) -> None:
+        """The source did not answer; `patience`: not within these seconds, after which its caller went elsewhere.
 
         That a person must log in is an answer, and a quick one: the source is there, and what failed before is over.
         What our own budget held back counts for nothing: a page that asks for much must not close the source to
@@ -89,7 +99,7 @@ class Breaker:
             self.given_up()
             return
         self._failures += 1
-        self._error = error
+        self._error, self._patience = error, patience
         if self._state is BreakerState.HALF_OPEN:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         elif self._failures < self._limit:

@@ -59,30 +59,47 @@ class Link(Generic[S]):
         """Whether it would refuse whatever it is asked now, at once."""
         return self.breaker.is_hopeless or not self.has_session()
 
-    async def ask(self, call: Callable[[S], Awaitable[A]], *, within: float | None, turn: float = inf) -> A:
+    async def ask(
+        self, call: Callable[[S], Awaitable[A]], *, within: float | None, turn: float = inf, has_other: bool = False
+    ) -> A:
         """The source's answer. Raises SourceError at once while its circuit is open.
 
         Raises SourceTimeout where the source owes an answer for longer than `within` seconds, and RateLimited, which
         says nothing of the source, where our own budget lets nothing out for `turn` seconds. An error tells the
-        requests that it took.
+        requests that it took. `has_other`: the caller goes elsewhere then. A circuit that such impatience opened is
+        open to such callers alone.
         """
-        refusal = self.breaker.refusal()
+        slow = None if has_other else self.breaker.too_slow_for
+        refusal = None if slow else self.breaker.refusal()
         if refusal is not None:
             refusal.requests_sent = 0
             # The same error again and again: each raise would add to its traceback, as long as the outage lasts.
             raise refusal.with_traceback(None)
+        begun = anyio.current_time()
         with counted_requests() as spending:
             try:
                 answer = await self._answer(call, spending, within, turn)
-            except MarketDataError as error:
+            except SourceError as error:
                 error.requests_sent = spending.requests
-                self._judge(error)
+                self.breaker.failed(error, patience=within if has_other and spending.was_left_waiting else None)
+                raise
+            except MarketDataError as error:
+                # That it has no price, or not such a range, is the source's answer if it was asked.
+                error.requests_sent = spending.requests
+                self._end(slow, begun, answered=spending.requests > 0)
                 raise
             except BaseException:
-                self.breaker.given_up()
+                self._end(slow, begun, answered=False)
                 raise
-        self.breaker.succeeded()
+        self._end(slow, begun, answered=True)
         return answer
+
+    def _end(self, slow: float | None, begun: float, *, answered: bool) -> None:
+        """A call past an open circuit changes it only by an answer that is quick enough for those who have another."""
+        if slow is None and not answered:
+            self.breaker.given_up()
+        elif answered and (slow is None or anyio.current_time() - begun < slow):
+            self.breaker.succeeded()
 
     async def _answer(
         self, call: Callable[[S], Awaitable[A]], spending: Spending, within: float | None, turn: float
@@ -102,15 +119,6 @@ class Link(Generic[S]):
         error = RateLimited(msg, retry_after_ms=round(1000 * turn))
         error.is_our_own = True
         raise error
-
-    def _judge(self, error: MarketDataError) -> None:
-        """What an error says of the source: that it has no price, or not such a range, is an answer if it was asked."""
-        if isinstance(error, SourceError):
-            self.breaker.failed(error)
-        elif error.requests_sent:
-            self.breaker.succeeded()
-        else:
-            self.breaker.given_up()
 
 
 def _put_off(scope: anyio.CancelScope, seconds: float) -> None:
@@ -187,7 +195,7 @@ class FallbackQuotes:
             if wanted and len(alone) == len(wanted):
                 await self._ask(link, wanted, state, None)
             elif wanted and not alone:
-                await self._ask(link, wanted, state, self._patience, self._turn)
+                await self._ask(link, wanted, state, self._patience, self._turn, has_other=True)
             elif wanted:
                 its_own = {each.id for each in alone}
                 others = [each for each in instruments if each.id not in its_own]
@@ -223,9 +231,11 @@ class FallbackQuotes:
         state: "_Round",
         within: float | None,
         turn: float = inf,
+        *,
+        has_other: bool = False,
     ) -> None:
         try:
-            answer = await link.ask(lambda source: source.quotes(wanted), within=within, turn=turn)
+            answer = await link.ask(lambda source: source.quotes(wanted), within=within, turn=turn, has_other=has_other)
         except MarketDataError as error:
             # Also what is no failure of the source, as another currency, is said of these instruments alone.
             state.calls += requests_spent(error)

@@ -101,6 +101,43 @@ async def test_a_source_that_owes_an_answer_for_too_long_fails(pair: Pair) -> No
     assert failures(pair) == 1
 
 
+async def test_impatience_closes_the_source_to_nobody_who_has_no_other(pair: Pair) -> None:
+    """Shares go elsewhere at once; an option is answered in 3.5 s as before, and that ends no pause of the others."""
+    pair.first.seconds = PATIENCE + 0.5
+    for _ in range(FAILURES):
+        await pair.prices(INFY)
+    assert pair.breakers[0].status("quotes").state is BreakerState.OPEN
+    assert await pair.prices(FUTURE) == {FUTURE.id: (1.0, None)}
+    assert await pair.prices(INFY) == {INFY.id: (2.0, LATE)}
+    assert pair.first.asked == [*[[INFY.id]] * FAILURES, [FUTURE.id]]
+    pair.clock.advance(60)
+    assert await pair.prices(FUTURE) == {FUTURE.id: (1.0, None)}
+    assert (failures(pair), pair.breakers[0].status("quotes").state) == (FAILURES, BreakerState.OPEN)
+
+
+async def test_a_quick_answer_ends_impatience(pair: Pair) -> None:
+    """Also to one who would have waited."""
+    pair.first.seconds = PATIENCE + 0.5
+    for _ in range(FAILURES):
+        await pair.prices(INFY)
+    pair.first.seconds = PATIENCE - 0.5
+    await pair.prices(FUTURE)
+    assert pair.breakers[0].status("quotes").state is BreakerState.CLOSED
+    assert await pair.prices(INFY) == {INFY.id: (1.0, None)}
+
+
+async def test_an_outage_after_impatience_closes_the_source_to_all(pair: Pair) -> None:
+    """A failure of its own is everybody's."""
+    pair.first.seconds = PATIENCE + 0.5
+    for _ in range(FAILURES):
+        await pair.prices(INFY)
+    pair.first.outage = DOWN
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable):
+            await pair.both.quotes([FUTURE])
+    assert len(pair.first.asked) == FAILURES + 1
+
+
 async def spent(pair: Pair, error: MarketDataError, *, requests: int) -> int:
     """What a question cost that ended in this error."""
     pair.first.requests, pair.first.refusal = requests, error
