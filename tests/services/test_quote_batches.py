@@ -181,6 +181,7 @@ async def test_the_deadline_gives_a_timeout_and_keeps_what_is_there() -> None:
     async with bench(latency=1, deadline=0.05) as at:
         answers = await at.ask(INFY)
     assert isinstance(answers["NSE:INFY"], SourceTimeout)
+    assert str(answers["NSE:INFY"]) == "NSE:INFY was not priced within 0.05 s; ask again", "no source is accused"
     assert "NSE:INFY" in str(answers["NSE:INFY"])
 
 

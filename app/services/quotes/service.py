@@ -161,8 +161,8 @@ class QuoteService:
         return answers
 
     def _too_late(self, instrument_id: str) -> SourceTimeout:
-        source = self._source.source
-        return SourceTimeout(f"{source} did not price {instrument_id} within {self._deadline:g} s; ask again")
+        # Who was asked, or whether anybody was, is not known here: the call is still out, or waits for its turn.
+        return SourceTimeout(f"{instrument_id} was not priced within {self._deadline:g} s; ask again")
 
     async def _renew(self) -> None:
         while True:
