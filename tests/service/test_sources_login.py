@@ -45,7 +45,9 @@ async def test_without_a_login_prices_are_yahoos_and_say_why_until_somebody_logs
         assert nothing is None
         assert codes(response) == {"quotes.1": "LOGIN_REQUIRED"}
         assert response["errors"][0]["extensions"]["loginUrl"].endswith("/auth/kite/login")
-        assert (sandbox.count("quote"), sandbox.count("yahoo_quote")) == (0, 2), "who waited for Kite, and who did not"
+        assert (sandbox.count("quote"), sandbox.count("yahoo_quote")) == (0, 1), (
+            "one call for both: nobody need wait for Kite"
+        )
         assert (await provider(service, "KITE"))["state"] == "LOGIN_REQUIRED"
         circuits = (await provider(service, "KITE"))["breakers"]
         assert {circuit["state"] for circuit in circuits} == {"CLOSED"}, "that a person must log in is no outage"
