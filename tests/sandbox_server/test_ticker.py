@@ -20,6 +20,14 @@ async def settle(sandbox: RunningSandbox, rounds: int = 2) -> None:
             await anyio.sleep(0.005)
 
 
+async def until_nothing_is_subscribed(sandbox: RunningSandbox) -> None:
+    """Wait until the exchange has read what clients sent, and what it sent before has gone out."""
+    with anyio.fail_after(PATIENCE):
+        while any(socket.subscriptions for socket in sandbox.parts.ticker.sockets()):  # noqa: ASYNC110  as above
+            await anyio.sleep(0.005)
+    await settle(sandbox)
+
+
 async def test_subscribing_sends_a_snapshot_at_once_in_quote_mode(sandbox: RunningSandbox) -> None:
     """Without a mode a stock comes as 44 bytes, an index as 28; what never traded does not come."""
     async with open_socket(sandbox, await sandbox.login()) as client:
@@ -94,7 +102,7 @@ async def test_unsubscribing_ends_the_ticks(sandbox: RunningSandbox, market: Tin
         await client.ticks(2)
         await client.send("unsubscribe", [INFY])
         await client.send("mode", ["full", [INFY]])
-        await settle(sandbox)
+        await until_nothing_is_subscribed(sandbox)
         market.change(INFY, last_price=1.0)
         assert await client.quiet_for(0.1)
 

