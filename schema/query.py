@@ -8,7 +8,6 @@ import strawberry
 
 from app.domain.candles import CandleSeries
 from app.domain.comparison import SourceComparison
-from app.domain.continuous import continuous_future
 from app.domain.errors import MarketDataError
 from app.domain.feeds import KiteSession, ProviderStatus
 from app.domain.instruments import Exchange, Instrument, bare_instrument, parse_instrument_id
@@ -43,6 +42,7 @@ from schema.search import InstrumentConnection, search
 from schema.types.candles import CandleSeriesType
 from schema.types.comparison import SourceComparisonType
 from schema.types.instruments import InstrumentConnectionType, InstrumentFilterInput, InstrumentType
+from schema.types.instruments import candles as candles_of
 from schema.types.jobs import JobType
 from schema.types.market_context import MarketContextType
 from schema.types.options import OptionChainType
@@ -142,18 +142,16 @@ class Query:
         continuous: Continuous = False,
     ) -> CandleSeries:
         """The bars of one instrument."""
-        context = info.context
-        instrument = context.instrument(id)
-        series = await context.services.history.candles(
-            continuous_future(instrument, interval) if continuous else instrument,
-            interval,
+        return await candles_of(
+            info.context.instrument(id),
+            info,
+            interval=interval,
             start=start,
             end=end,
             last=last,
             include_forming=include_forming,
-            cost=context.cost,
+            continuous=continuous,
         )
-        return context.deliver(series)
 
     @strawberry.field(
         graphql_type=SourceComparisonType,
