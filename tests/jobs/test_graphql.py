@@ -73,7 +73,10 @@ async def test_a_backfill_is_followed_to_its_end_and_costs_each_request_once(tmp
 
 
 async def test_a_backfill_goes_on_after_a_restart(tmp_path: Path) -> None:
-    """In the new process, where the old one was: no request twice, and the figures count both."""
+    """In the new process, where the old one was: no request twice, and the figures count both.
+
+    But for one that was under way when the old one stopped: it is stored or sent again, and in neither case counted.
+    """
     port = free_port()
     async with sandbox_for(port) as sandbox:
         async with running_service(sandbox, tmp_path, port=port) as service:
@@ -82,10 +85,10 @@ async def test_a_backfill_goes_on_after_a_restart(tmp_path: Path) -> None:
             await follow(service.socket_url, asked["id"], lambda job: job["done"] >= 2)
         async with running_service(sandbox, tmp_path, port=port) as again:
             last = (await ended(again.socket_url, asked["id"]))[-1]
-        assert (last["state"], last["done"], last["total"]) == ("SUCCEEDED", 6, 6)
+        assert (last["state"], last["done"]) == ("SUCCEEDED", last["total"])
         refused = sandbox.parts.traffic.by_status[429]
         answered = sandbox.count("historical") - refused
-        assert answered in {6, 7}, "a request may have been under way when the service stopped"
+        assert (last["total"], answered) in {(6, 6), (5, 6), (6, 7)}
         assert refused <= 1, "the new process cannot know what the old one spent of the same second"
 
 

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.domain.time import IST
+from tests.support.clock import MONDAY_MORNING
 from tests.support.sandbox import RunningSandbox, plain_client
 from tests.support.service import RunningService, free_port, running_service, sandbox_for
 
@@ -26,11 +27,11 @@ QUESTIONS = 3
 async def a_pair(data_dir: Path) -> AsyncIterator[tuple[RunningService, RunningSandbox]]:
     """Service and sandbox on one clock, some seconds before the turn of a minute."""
     port = free_port()
-    async with sandbox_for(port) as sandbox:
-        second = sandbox.clock.now().second + sandbox.clock.now().microsecond / 1e6
-        sandbox.clock.shift(seconds=114 - second)
-        async with running_service(sandbox, data_dir, port=port, clock=sandbox.clock) as service:
-            yield service, sandbox
+    async with (
+        sandbox_for(port, at=MONDAY_MORNING + timedelta(seconds=54)) as sandbox,
+        running_service(sandbox, data_dir, port=port, clock=sandbox.clock) as service,
+    ):
+        yield service, sandbox
 
 
 @asynccontextmanager
