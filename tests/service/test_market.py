@@ -13,6 +13,7 @@ from app.parts import Timing
 from app.providers.kite.ticker_settings import TickerSettings
 from tests.service.both import both_sources, codes
 from tests.service.sockets import Stream, subscribed
+from tests.support.clock import MONDAY_MORNING
 from tests.support.patience import PATIENCE
 from tests.support.sandbox import RunningSandbox
 from tests.support.service import RunningService
@@ -55,7 +56,10 @@ async def until_whole(service: RunningService, sandbox: RunningSandbox) -> dict[
 
 async def test_a_cold_context_is_one_call_of_each_source_and_a_warm_one_none(tmp_path: Path) -> None:
     """Fifty members, fourteen sectors, twenty world symbols; then everything comes from the streams."""
-    async with both_sources(tmp_path, sandbox=QUICK, timing=Timing(ticker=REDIALS)) as (service, sandbox):
+    async with both_sources(tmp_path, sandbox={**QUICK, "at": MONDAY_MORNING}, timing=Timing(ticker=REDIALS)) as (
+        service,
+        sandbox,
+    ):
         assert calls(sandbox) == (0, 0)
         cold, same = await asyncio.gather(service.ask(ASK), service.ask(ASK))
         assert codes(cold) == codes(same) == {}
