@@ -4,6 +4,7 @@ Whoever asks opens a Spending for the length of the question; the clients of the
 what they send. It goes with the context, so tasks that the question starts share it.
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -51,9 +52,7 @@ def under_way() -> Iterator[Spending]:
     spending.on_send()
     try:
         yield spending
-    except Exception:
-        raise
-    except BaseException:
+    except CancelledError:
         spending.was_left_waiting = True
         raise
 

@@ -14,14 +14,6 @@ SECRET = "topsecret-value"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 # it is refused
 
 
-@pytest.fixture
-def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without any setting of ours."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    return monkeypatch
-
-
 @pytest.mark.parametrize(
     ("variables", "lines"),
     [

@@ -21,14 +21,6 @@ SIMULATED_YAHOO = {
 REAL_KITE = {"kite_api_key": "key"}
 
 
-@pytest.fixture
-def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without any setting of ours."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    return monkeypatch
-
-
 @pytest.mark.parametrize(
     ("text", "order"),
     [("KITE,YAHOO", (KITE, YAHOO)), (" YAHOO , KITE ,", (YAHOO, KITE)), ("KITE", (KITE,)), ("YAHOO", (YAHOO,))],

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+from anyio.abc import SocketStream
 from starlette.types import ASGIApp
 
 from app.server import Server, build_server
@@ -22,3 +23,12 @@ async def serving(app: ASGIApp, **parameters: Any) -> AsyncIterator[Server]:
                 await anyio.sleep(0.005)
         yield server
         server.should_exit = True
+
+
+async def until_closed(stream: SocketStream) -> bytes:
+    """Everything up to the end."""
+    received = b""
+    with anyio.fail_after(PATIENCE):
+        async for part in stream:
+            received += part
+    return received

@@ -108,15 +108,9 @@ ASKED = GET.replace(b"connection: close\r\n", b"")
 @asynccontextmanager
 async def keeping_alive(seconds: int) -> AsyncIterator[Server]:
     """A server that closes idle connections after so long."""
-    server = build_server(saying(start(LENGTH_2), body(b"ab"), failures=[]), host="127.0.0.1", port=0)
-    server.config.timeout_keep_alive = seconds
-    async with anyio.create_task_group() as group:
-        group.start_soon(server.serve)
-        with anyio.fail_after(PATIENCE):
-            while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
-                await anyio.sleep(0.005)
-            yield server
-        server.should_exit = True
+    async with serving(saying(start(LENGTH_2), body(b"ab"), failures=[])) as server:
+        server.config.timeout_keep_alive = seconds
+        yield server
 
 
 async def test_idle_connection_is_closed_and_a_busy_one_stays():

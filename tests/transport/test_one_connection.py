@@ -2,15 +2,13 @@
 
 import anyio
 import pytest
-from anyio.abc import SocketStream
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from app.server import Server
-from tests.support.patience import PATIENCE
-from tests.support.serving import serving
+from tests.support.serving import serving, until_closed
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n"
 UPGRADE = b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
@@ -43,15 +41,6 @@ async def server(slow: Slow):
     """It behind a socket."""
     async with serving(Starlette(routes=[Route("/", slow.answer, methods=["POST"])])) as running:
         yield running
-
-
-async def until_closed(stream: SocketStream) -> bytes:
-    """Everything up to the end."""
-    received = b""
-    with anyio.fail_after(PATIENCE):
-        async for part in stream:
-            received += part
-    return received
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from app.websocket_bounds import MAX_CONTROL_FRAMES, MAX_FRAGMENTS
 from app.websocket_protocol import HIGH_WATER_BYTES, DirectWebSocketProtocol
 from tests.support.patience import PATIENCE
-from tests.support.serving import serving
+from tests.support.serving import serving, until_closed
 from tests.support.small_buffers import SmallBuffers, small_socket
 from tests.support.steps import counted_work
 from tests.transport.conftest import Service, running
@@ -42,15 +42,6 @@ async def opened(port: int) -> AsyncIterator[SocketStream]:
             head += await stream.receive(1)
         assert b" 101 " in head
         yield stream
-
-
-async def until_closed(stream: SocketStream) -> bytes:
-    """Everything up to the end."""
-    received = b""
-    with anyio.fail_after(PATIENCE):
-        async for part in stream:
-            received += part
-    return received
 
 
 async def told(stream: SocketStream) -> tuple[int, bytes]:
