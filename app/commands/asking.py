@@ -32,11 +32,11 @@ FOLLOW = f"subscription ($id: ID!) {{ job(id: $id) {{ {JOB} }} }}"
 FIND = f"query ($id: ID!) {{ job(id: $id) {{ {JOB} }} }}"
 
 
-class ServiceGone(Exception):  # it is what happened
+class ServiceGone(Exception):
     """The service does not answer as one does. The message is for a person."""
 
 
-class ServiceRefused(Exception):  # it is what happened
+class ServiceRefused(Exception):
     """The service answered with an error. The message is `CODE: message`, for a person."""
 
 

@@ -24,7 +24,7 @@ LEAVE_SECONDS = 5.0
 """After this an ending child is terminated, and after as long again killed."""
 
 
-class SandboxFailed(Exception):  # it is what happened
+class SandboxFailed(Exception):
     """The sandbox did not come up. The message is for a person."""
 
 

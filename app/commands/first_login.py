@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 20.0
 SESSION_QUERY = "{ kiteSession { authenticated } }"
 
 
-class LoginFailed(Exception):  # it is what happened
+class LoginFailed(Exception):
     """The login did not end in a session. The message is for a person."""
 
 

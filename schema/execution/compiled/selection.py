@@ -119,7 +119,6 @@ def _function(written: Text, name: str) -> Callable[[object, Bound], Row]:
     file = f"selection of {name}"
     names: dict[str, Any] = {**written.names, "__name__": file, "__loader__": _Source(written.text)}
     exec(compile(written.text, file, "exec"), names)  # noqa: S102 - our own text, of names that graphql-core lexed
-    made: Callable[[object, Bound], Row] = names.pop(
-        name
-    )  # it would hold itself there, until the cyclic collector comes
+    # Left there it would hold itself, until the cyclic collector comes.
+    made: Callable[[object, Bound], Row] = names.pop(name)
     return made
